@@ -1,0 +1,281 @@
+"""DORA exporter: its polls, its requests to GitLab, what fails and what is stale."""
+
+from dashboards.generate.fields import (
+    BAD,
+    COUNT,
+    GOOD,
+    HOUR,
+    MINUTE,
+    PER_SECOND,
+    POOR,
+    SECONDS,
+    TEXT,
+    UP_OR_DOWN,
+    override,
+    thresholds,
+)
+from dashboards.generate.frame import EXPORTER_UID, dashboard, variable
+from dashboards.generate.panels import Row, bar_gauge, graph, now, over_time, stat, table
+from dashboards.generate.queries import age, largest, series
+
+_INSTANCE = 'instance=~"$instance"'
+
+
+def _own(metric: str) -> str:
+    return series(f"exporter_{metric}", _INSTANCE)
+
+
+_POLL_AGE = age(largest(_own("last_poll_success_timestamp_seconds"), "instance"))
+_NO_TROUBLE = thresholds((GOOD, 0), (POOR, 1))
+_FRESHNESS = thresholds((GOOD, 0), (POOR, 15 * MINUTE), (BAD, HOUR))
+
+_STATE: Row = (
+    4,
+    [
+        (
+            3,
+            stat(
+                "GitLab",
+                "Up if the last poll could read at least one project from GitLab.",
+                now(f"min({_own('up')})"),
+                unit=TEXT,
+                thresholds=thresholds((BAD, 0), (GOOD, 1)),
+                mappings=UP_OR_DOWN,
+                no_value="no poll yet",
+            ),
+        ),
+        (
+            4,
+            stat(
+                "Last complete poll, ago",
+                "Time since the start of the last complete poll, which is where the trailing "
+                "windows end. Polls come every 5 minutes unless configured otherwise.",
+                now(f"max({_POLL_AGE})"),
+                unit=SECONDS,
+                decimals=1,
+                thresholds=_FRESHNESS,
+                no_value="no poll yet",
+            ),
+        ),
+        (
+            4,
+            stat(
+                "Last poll took",
+                "Duration of the last poll. It should stay below the interval of the polls.",
+                now(f"max({_own('poll_duration_seconds')})"),
+                unit=SECONDS,
+                decimals=1,
+                thresholds=thresholds((GOOD, 0), (POOR, 5 * MINUTE), (BAD, 30 * MINUTE)),
+                no_value="no poll yet",
+            ),
+        ),
+        (
+            3,
+            stat(
+                "Stale projects",
+                "Projects in scope that the last poll could not read: their values are older, or "
+                "missing.",
+                now(f"sum({_own('stale_projects')})"),
+                unit=COUNT,
+                thresholds=_NO_TROUBLE,
+            ),
+        ),
+        (
+            3,
+            stat(
+                "Projects in scope",
+                "Projects that the exporter polls.",
+                now(f"count({largest(_own('project_poll_errors_total'), 'project_id')})"),
+                unit=COUNT,
+                no_value="0",
+            ),
+        ),
+        (
+            4,
+            stat(
+                "Rate limit remaining",
+                "Requests left in GitLab's rate limit, as its last answer said. Some instances "
+                "have no limit, or do not tell.",
+                now(f"min({_own('gitlab_rate_limit_remaining')})"),
+                unit=COUNT,
+                thresholds=thresholds((BAD, 0), (POOR, 50), (GOOD, 200)),
+                no_value="GitLab tells none",
+            ),
+        ),
+        (
+            3,
+            stat(
+                "Version",
+                "The exporter that runs.",
+                now(
+                    largest(_own("build_info"), "version", "python_version"),
+                    "{{version}} (Python {{python_version}})",
+                ),
+                unit=TEXT,
+                text_mode="name",
+            ),
+        ),
+    ],
+)
+
+_REQUESTS = _own("gitlab_requests_total")
+
+_POLLS: Row = (
+    8,
+    [
+        (
+            8,
+            graph(
+                "Time since the last complete poll",
+                "A saw-tooth as high as the interval of the polls when all is well; a slope when "
+                "polls fail or hang.",
+                [over_time(_POLL_AGE, "{{instance}}", "15s")],
+                unit=SECONDS,
+                decimals=1,
+                step="15s",
+            ),
+        ),
+        (
+            8,
+            graph(
+                "Duration of polls",
+                "How long polls took. The first one reads months and takes longest.",
+                [
+                    over_time(
+                        largest(_own("poll_duration_seconds"), "instance"), "{{instance}}", "15s"
+                    )
+                ],
+                unit=SECONDS,
+                decimals=1,
+                step="15s",
+            ),
+        ),
+        (
+            8,
+            graph(
+                "Stale projects over time",
+                "Projects in scope that a poll could not read.",
+                [over_time(largest(_own("stale_projects"), "instance"), "{{instance}}", "15s")],
+                unit=COUNT,
+                decimals=0,
+                step="15s",
+            ),
+        ),
+    ],
+)
+
+_BUDGET: Row = (
+    9,
+    [
+        (
+            8,
+            graph(
+                "Requests to GitLab by status",
+                "Requests per second by HTTP status, or error where no answer came.",
+                [
+                    over_time(
+                        f"sum by (code) (rate({_REQUESTS}[$__rate_interval]))", "{{code}}", "1m"
+                    )
+                ],
+                unit=PER_SECOND,
+                step="1m",
+            ),
+        ),
+        (
+            8,
+            graph(
+                "Requests to GitLab by endpoint",
+                "Requests per second by endpoint of GitLab's API.",
+                [
+                    over_time(
+                        f"sum by (endpoint) (rate({_REQUESTS}[$__rate_interval]))",
+                        "{{endpoint}}",
+                        "1m",
+                    )
+                ],
+                unit=PER_SECOND,
+                step="1m",
+            ),
+        ),
+        (
+            8,
+            graph(
+                "Rate limit remaining over time",
+                "Requests left in GitLab's rate limit; nothing where GitLab does not tell.",
+                [
+                    over_time(
+                        largest(_own("gitlab_rate_limit_remaining"), "instance"),
+                        "{{instance}}",
+                        "15s",
+                    )
+                ],
+                unit=COUNT,
+                decimals=0,
+                step="15s",
+                no_value="GitLab tells none",
+            ),
+        ),
+    ],
+)
+
+_TROUBLE: Row = (
+    9,
+    [
+        (
+            12,
+            bar_gauge(
+                "Failed polls by project",
+                "Polls of a project that failed within the time range, the first 12 projects; a "
+                "failing project keeps its last values.",
+                now(
+                    "sort_desc(topk(12, sum by (project) "
+                    f"(increase({_own('project_poll_errors_total')}[$__range]))))",
+                    "{{project}}",
+                ),
+                unit=COUNT,
+                decimals=0,
+                thresholds=_NO_TROUBLE,
+            ),
+        ),
+        (
+            12,
+            table(
+                "Requests to GitLab",
+                "Requests within the time range, and since the exporter started.",
+                [
+                    (
+                        "In the time range",
+                        f"sum by (endpoint, code) (increase({_REQUESTS}[$__range]))",
+                    ),
+                    ("Since the start", f"sum by (endpoint, code) ({_REQUESTS})"),
+                ],
+                by=[("endpoint", "Endpoint"), ("code", "Status")],
+                sort_by="In the time range",
+                descending=True,
+                overrides=[
+                    override("Endpoint", custom__width=380),
+                    override("In the time range", decimals=0),
+                    override("Since the start", decimals=0),
+                ],
+            ),
+        ),
+    ],
+)
+
+EXPORTER = dashboard(
+    EXPORTER_UID,
+    "Whether the numbers on the other dashboards can be trusted: how the exporter's polls go, what "
+    "they cost GitLab, and what fails.",
+    [
+        variable(
+            "instance",
+            "Instance",
+            "The exporters, as Prometheus names them.",
+            "label_values(gitlab_dora_exporter_build_info, instance)",
+            all_by_default=True,
+            several=True,
+        ),
+    ],
+    [_STATE, _POLLS, _BUDGET, _TROUBLE],
+    since="now-24h",
+)

@@ -1,0 +1,93 @@
+"""Answers as HTTP: body, validators and what the history behind them covers."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from gzip import compress
+from threading import Lock
+
+from cachetools import LRUCache
+from prometheus_client.exposition import gzip_accepted
+from starlette.requests import Request
+from starlette.responses import Response
+
+from exporter.api.answer import Answer
+from exporter.api.parameters import Query
+from exporter.dora.facts import Group, Project
+from exporter.instant import iso
+from exporter.ledger import View
+
+DATA_SINCE = "X-Dora-Data-Since"
+"""Where the stored history of the project or group begins; buckets before it are null."""
+
+POLLED_AT = "X-Dora-Polled-At"
+"""Start of the last poll in which the project, or every project of the group, could be read."""
+
+_HEADERS = {
+    # As GitLab's API: keep it, but ask whether it still holds; and only for this caller.
+    "cache-control": "max-age=0, private, must-revalidate",
+    "x-content-type-options": "nosniff",
+    "vary": "Accept-Encoding, Authorization, PRIVATE-TOKEN",
+}
+
+_WORTH_COMPRESSING = 500
+"""Bytes."""
+
+_ANSWERS = 2000
+
+_Key = tuple[str, int, Query]
+
+
+class AnswerCache:
+    """Bodies computed from one view of the history; a new view empties it."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._view: View | None = None
+        self._bodies: LRUCache[_Key, bytes] = LRUCache(_ANSWERS)
+
+    def get(
+        self,
+        view: View,
+        container: Project | Group,
+        query: Query,
+        compute: Callable[[], Answer],
+    ) -> bytes:
+        """Return the body that answers a question."""
+        key = (type(container).__name__, container.id, query)
+        with self._lock:
+            if self._view is not view:
+                self._view = view
+                self._bodies.clear()
+            body = self._bodies.get(key)
+        if body is None:
+            body = json.dumps(compute(), separators=(",", ":"), allow_nan=False).encode()
+            with self._lock:
+                if self._view is view:
+                    self._bodies[key] = body
+        return body
+
+
+def reply(request: Request, view: View, container: Project | Group, body: bytes) -> Response:
+    """Return the HTTP answer, which is a 304 without a body where the caller has it already."""
+    headers = dict(_HEADERS)
+    # Weak: compressed or not, it is the same answer.
+    etag = headers["etag"] = f'W/"{hashlib.sha256(body).hexdigest()[:32]}"'
+    for name, instant in (
+        (DATA_SINCE, view.covered_since(container)),
+        (POLLED_AT, view.polled_to(container)),
+    ):
+        if instant is not None:
+            headers[name] = iso(instant)
+    if _matches(request.headers.get("if-none-match", ""), etag):
+        return Response(status_code=304, headers=headers)
+    accepted = gzip_accepted(request.headers.get("accept-encoding", ""))
+    if accepted and len(body) >= _WORTH_COMPRESSING:
+        headers["content-encoding"] = "gzip"
+        body = compress(body, compresslevel=6)
+    return Response(body, headers=headers, media_type="application/json")
+
+
+def _matches(wanted: str, etag: str) -> bool:
+    known = {one.strip().removeprefix("W/") for one in wanted.split(",")}
+    return "*" in known or etag.removeprefix("W/") in known

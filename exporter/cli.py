@@ -1,0 +1,224 @@
+"""The command ``gitlab-dora-exporter`` and its flags, in the habit of Prometheus programs."""
+
+import argparse
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from exporter import __version__
+from exporter.backfill import BackfillError, backfill, extra_label
+from exporter.clock import SystemClock
+from exporter.config import ConfigError, Duration, Settings, load
+from exporter.logs import FORMATS, LEVELS, configure
+from exporter.service import Service
+from exporter.store import StoreError
+from exporter.web import ListenAddress, ListenError, listen, serve
+
+log = logging.getLogger(__name__)
+
+CONFIG_FILE = Path("config.yaml")
+LISTEN_ADDRESS = ":10143"
+DEMO_LISTEN_ADDRESS = "127.0.0.1:10143"
+
+_PATIENCE = 5.0
+"""Seconds that running polls get to end after the signal; open web requests had theirs before."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if not given or given[0].startswith("-"):
+        known = {"--version", "-h", "--help"}
+        given = given if known & set(given) else ["run", *given]
+    options = _parser().parse_args(given)
+    try:
+        return int(options.command(options))
+    except ConfigError as error:
+        for message in error.messages:
+            print(message, file=sys.stderr)
+    except (StoreError, ListenError, BackfillError) as error:
+        print(error, file=sys.stderr)
+    except KeyboardInterrupt:  # before serving began
+        return 130
+    return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="gitlab-dora-exporter",
+        description="DORA metrics from any GitLab, for Prometheus and for scripts.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="")
+    for name, command, summary in (
+        ("run", _run, "poll GitLab and serve the numbers (the default)"),
+        ("check-config", _check_config, "read the configuration, say what is wrong with it"),
+        ("backfill", _backfill, "write the stored history as OpenMetrics text, for promtool"),
+        ("demo", _demo, "try it: a simulated GitLab on this machine, polled and served"),
+    ):
+        one = commands.add_parser(name, help=summary, description=summary, allow_abbrev=False)
+        one.set_defaults(command=command)
+        if name != "demo":
+            one.add_argument(
+                "--config.file",
+                dest="config_file",
+                metavar="FILE",
+                type=Path,
+                help=f"configuration (default: {CONFIG_FILE} if it is there, else the environment)",
+            )
+        if name == "backfill":
+            _add_backfill(one)
+        elif name != "check-config":
+            default = DEMO_LISTEN_ADDRESS if name == "demo" else LISTEN_ADDRESS
+            one.add_argument(
+                "--web.listen-address",
+                dest="listen_address",
+                metavar="ADDRESS",
+                type=_address,
+                default=_address(default),
+                help=f"where to serve (default: {default})",
+            )
+        one.add_argument("--log.level", dest="log_level", choices=LEVELS, default="info")
+        one.add_argument("--log.format", dest="log_format", choices=FORMATS, default="logfmt")
+    return parser
+
+
+def _add_backfill(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--output",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="where to write; - is standard output",
+    )
+    parser.add_argument(
+        "--label",
+        dest="labels",
+        action="append",
+        default=[],
+        type=_label,
+        metavar="NAME=VALUE",
+        help="add a label to every series, such as the job and instance of the scrape; repeatable",
+    )
+    parser.add_argument(
+        "--skip-last",
+        type=_duration,
+        default=Duration.parse("0"),
+        metavar="DURATION",
+        help="leave out values younger than this (default: none)",
+    )
+
+
+def _label(text: str) -> tuple[str, str]:
+    try:
+        return extra_label(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _duration(text: str) -> Duration:
+    try:
+        return Duration.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _address(text: str) -> ListenAddress:
+    try:
+        return ListenAddress.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    path = options.config_file
+    if path is None and CONFIG_FILE.exists():
+        path = CONFIG_FILE
+    return load(path, os.environ)
+
+
+def _check_config(options: argparse.Namespace) -> int:
+    settings = _settings(options)
+    for warning in settings.warnings():
+        print(f"warning: {warning}", file=sys.stderr)
+    print("configuration is valid")
+    return 0
+
+
+def _run(options: argparse.Namespace) -> int:
+    settings = _settings(options)
+    token = settings.gitlab.token_source()
+    configure(options.log_level, options.log_format, lambda: (*settings.secrets(), *token.known()))
+    for warning in settings.warnings():
+        log.warning("%s", warning)
+    listener, address = listen(options.listen_address)
+    with listener:
+        return _serve(Service(settings, token), listener, address)
+
+
+def _backfill(options: argparse.Namespace) -> int:
+    settings = _settings(options)
+    configure(options.log_level, options.log_format, settings.secrets)
+    labels = dict(options.labels)
+    if len(labels) < len(options.labels):
+        raise BackfillError("--label: a name is given twice")
+    # Without this the signal would leave what was begun.
+    usual = signal.signal(signal.SIGTERM, _end)
+    try:
+        samples = backfill(
+            settings,
+            options.output,
+            clock=SystemClock(),
+            labels=labels,
+            skip_last=options.skip_last.timedelta,
+        )
+    finally:
+        signal.signal(signal.SIGTERM, usual)
+    log.info("wrote %d samples to %s", samples, options.output)
+    return 0
+
+
+def _end(number: int, _frame: object) -> NoReturn:
+    sys.exit(128 + number)
+
+
+def _demo(options: argparse.Namespace) -> int:
+    # The simulator takes its time to load, and nobody else needs it.
+    from exporter.demo import demo_service  # noqa: PLC0415
+
+    configure(options.log_level, options.log_format)
+    listener, address = listen(options.listen_address)
+    with listener, demo_service() as service:
+        shown = f"http://{address}" if address.host else f"http://localhost:{address.port}"
+        print(
+            f"A simulated GitLab with the group acme runs at {service.settings.gitlab.url}\n"
+            f"Metrics:  {shown}/metrics\n"
+            f"JSON API: {shown}/api/v4/groups/acme/dora/metrics?metric=lead_time_for_changes"
+            "&interval=monthly\n"
+            "Stop with Ctrl-C.",
+            flush=True,
+        )
+        return _serve(service, listener, address)
+
+
+def _serve(service: Service, listener: socket.socket, address: ListenAddress) -> int:
+    def begin() -> None:
+        service.start()
+        log.info("listening on %s, polling %s", address, service.settings.gitlab.url)
+
+    try:
+        serve(service.app(), listener, service.stop, begin=begin)
+    finally:
+        if not service.close(_PATIENCE):
+            log.warning("a request to GitLab still hangs, ending without it")
+            logging.shutdown()
+            # A pool's threads would hold up the interpreter until the request times out.
+            os._exit(0)
+    log.info("ended")
+    return 0

@@ -1,0 +1,113 @@
+"""One request budget over all threads: the configured rate, and what GitLab says of its own.
+
+GitLab tells in the headers of an answer how much of its rate limit is left, and with a 429 how
+long to wait: https://docs.gitlab.com/ee/administration/settings/user_and_ip_rate_limits.html
+"""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from email.utils import parsedate_to_datetime
+from math import isfinite
+from threading import Event, Lock
+
+from exporter.clock import Clock
+from exporter.gitlab.errors import StoppedError
+from exporter.instant import MICROSECONDS, from_datetime
+
+_LONGEST_PAUSE = 3600.0
+"""Seconds; whatever a header says, no pause is longer."""
+
+_PAUSE_UNTOLD = 10.0
+"""Seconds to wait after a 429 that does not say how long."""
+
+
+class Budget:
+    """Gives out the moments at which requests may start."""
+
+    def __init__(self, clock: Clock, stop: Event, *, requests_per_second: float) -> None:
+        self._clock = clock
+        self._stop = stop
+        self._spacing = 1 / requests_per_second
+        self._lock = Lock()
+        self._next = 0.0
+        self._offset = 0
+        self._open = 0
+        self.remaining: int | None = None
+        """What GitLab last said is left of its limit, None while it said nothing."""
+
+    def spend(self) -> None:
+        """Wait until one more request may start; tell its end to :meth:`ended`.
+
+        Raises:
+            StoppedError: if the exporter is shutting down.
+        """
+        while True:
+            with self._lock:
+                now = self._clock.monotonic()
+                if self._next <= now:
+                    self._next = max(self._next, now - self._spacing) + self._spacing
+                    break
+                wait = self._next - now
+            if self._clock.wait(self._stop, wait):
+                raise StoppedError("shutting down")
+        if self._stop.is_set():
+            raise StoppedError("shutting down")
+        with self._lock:
+            self._open += 1
+
+    def ended(self) -> None:
+        """Note that a request is over, whatever came of it."""
+        with self._lock:
+            self._open -= 1
+
+    def observe(self, status: int, headers: Mapping[str, str]) -> None:
+        """Learn from the headers of an answer."""
+        remaining = _number(headers.get("RateLimit-Remaining"))
+        with self._lock:
+            self._learn_time(headers.get("Date"))
+            if remaining is not None:
+                self.remaining = int(remaining)
+            if status == 429:
+                told = self._told_pause(headers) or 0
+                self._pause(told if told > 0 else _PAUSE_UNTOLD)
+            elif remaining is not None and remaining <= max(self._open - 1, 0):
+                # What is left goes to the requests of the other threads, which are on their way.
+                self._pause(self._until_reset(headers) or 0)
+
+    def server_time(self) -> int:
+        """Return the present instant by GitLab's clock, as far as its answers told it."""
+        with self._lock:
+            return self._clock.now() + self._offset
+
+    def _learn_time(self, date: str | None) -> None:
+        with suppress(TypeError, ValueError, OverflowError):
+            told = from_datetime(parsedate_to_datetime(date or ""))
+            offset = told - self._clock.now()
+            # The header has whole seconds and took its way: a small difference says nothing.
+            self._offset = offset if abs(offset) > 2 * MICROSECONDS else 0
+
+    def _told_pause(self, headers: Mapping[str, str]) -> float | None:
+        told = headers.get("Retry-After")
+        seconds = _number(told)
+        if seconds is None and told:
+            with suppress(TypeError, ValueError, OverflowError):
+                until = from_datetime(parsedate_to_datetime(told))
+                seconds = (until - self._clock.now() - self._offset) / MICROSECONDS
+        return seconds if seconds is not None else self._until_reset(headers)
+
+    def _until_reset(self, headers: Mapping[str, str]) -> float | None:
+        reset = _number(headers.get("RateLimit-Reset"))
+        if reset is None:
+            return None
+        return reset - (self._clock.now() + self._offset) / MICROSECONDS
+
+    def _pause(self, seconds: float) -> None:
+        pause = min(max(seconds, 0), _LONGEST_PAUSE)
+        self._next = max(self._next, self._clock.monotonic() + pause)
+
+
+def _number(text: str | None) -> float | None:
+    with suppress(ValueError):
+        number = float(text or "")
+        return number if isfinite(number) else None
+    return None

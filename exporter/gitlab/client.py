@@ -1,0 +1,222 @@
+"""Asking GitLab: python-gitlab's HTTP, with tries, pages and GraphQL, and this project's errors."""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from threading import Event
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import requests
+from gitlab import Gitlab
+from gitlab.exceptions import GitlabError as PythonGitlabError
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    wait_exponential,
+    wait_random,
+)
+
+from exporter.clock import Clock
+from exporter.gitlab.budget import Budget
+from exporter.gitlab.errors import (
+    BadAnswerError,
+    GitLabError,
+    RateLimitedError,
+    StoppedError,
+    TransientError,
+    UnavailableError,
+    refusal,
+)
+from exporter.gitlab.transport import Observer, open_session
+
+log = logging.getLogger(__name__)
+
+PAGE = 100
+"""Items of a page, GitLab's most."""
+
+_TRIES = 4
+_TRIES_RATE_LIMITED = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a list. ``total`` is None where GitLab does not count (above 10,000 items)."""
+
+    items: Sequence[Any]
+    total: int | None
+    last: bool
+
+
+class Client:
+    """Requests to one GitLab, safe to use from several threads."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        token: Callable[[], str],
+        clock: Clock,
+        stop: Event,
+        budget: Budget,
+        observer: Observer,
+        ssl_verify: bool | str = True,
+        timeout: float = 30.0,
+        connections: int = 8,
+        user_agent: str = "gitlab-dora-exporter",
+    ) -> None:
+        self._clock = clock
+        self._stop = stop
+        self.budget = budget
+        self._session = open_session(
+            url, token=token, budget=budget, observer=observer, connections=connections
+        )
+        self._gitlab = Gitlab(
+            url,
+            session=self._session,
+            ssl_verify=ssl_verify,
+            timeout=timeout,
+            user_agent=user_agent,
+        )
+        self._retrying = Retrying(
+            retry=retry_if_exception_type(TransientError),
+            stop=_tried_enough,
+            wait=wait_exponential(multiplier=0.5, max=10) + wait_random(0, 0.5),
+            sleep=self._sleep,
+            reraise=True,
+        )
+
+    def get(self, path: str, **parameters: object) -> Any:
+        """Return the JSON of one answer.
+
+        Raises:
+            GitLabError: if GitLab does not give it, after several tries where that may help.
+        """
+        return self._retrying(self._json, "get", path, parameters)[0]
+
+    def pages(self, path: str, **parameters: object) -> Iterator[Page]:
+        """Yield the pages of a list, asking for each when it is wanted.
+
+        Raises:
+            GitLabError: if GitLab does not give one, after several tries where that may help.
+        """
+        wanted: dict[str, object] = {"per_page": PAGE, **parameters}
+        before = None
+        while True:
+            items, response = self._retrying(self._list, path, wanted)
+            if items and items == before:
+                raise BadAnswerError(f"GET {path}: the same page twice")
+            before = items
+            following = _following(wanted, response, len(items))
+            total = response.headers.get("X-Total", "")
+            yield Page(items, int(total) if total.isdecimal() else None, following is None)
+            if following is None:
+                return
+            wanted = following
+
+    def items(self, path: str, **parameters: object) -> list[Any]:
+        """Return all items of a list."""
+        return [item for page in self.pages(path, **parameters) for item in page.items]
+
+    def graphql(self, queries: Sequence[tuple[str, Mapping[str, object]]]) -> list[Any]:
+        """Execute several GraphQL queries in one request; return each one's ``data``.
+
+        A query that GitLab answers with errors gives None in its place.
+
+        Raises:
+            GitLabError: if the request as a whole fails.
+        """
+        body = [{"query": query, "variables": dict(variables)} for query, variables in queries]
+        results = []
+        for answer in self._retrying(self._answers, body):
+            errors = answer.get("errors") if isinstance(answer, dict) else "no object"
+            if errors:
+                log.debug("GraphQL errors: %s", errors)
+            results.append(None if errors else answer.get("data"))
+        return results
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    def _list(self, path: str, wanted: dict[str, object]) -> tuple[list[Any], requests.Response]:
+        items, response = self._json("get", path, wanted)
+        if not isinstance(items, list):
+            raise BadAnswerError(f"GET {path}: an object where a list belongs")
+        return items, response
+
+    def _answers(self, body: list[dict[str, object]]) -> list[Any]:
+        answers, _ = self._json("post", _graphql_url(self._gitlab), body)
+        if not isinstance(answers, list) or len(answers) != len(body):
+            raise BadAnswerError("POST /api/graphql: not one answer for each query")
+        return answers
+
+    def _json(self, verb: str, path: str, content: Any) -> tuple[Any, requests.Response]:
+        if self._stop.is_set():
+            raise StoppedError("shutting down")
+        try:
+            response = self._gitlab.http_request(
+                verb,
+                path,
+                query_data=content if verb == "get" else None,
+                post_data=content if verb == "post" else None,
+                obey_rate_limit=False,
+                retry_transient_errors=False,
+            )
+            return response.json(), response
+        except GitLabError:
+            raise
+        except PythonGitlabError as error:
+            raise _refusal(verb, path, error) from None
+        except requests.exceptions.JSONDecodeError:
+            raise BadAnswerError(f"{verb.upper()} {path}: the answer is not JSON") from None
+        except requests.exceptions.Timeout:
+            raise UnavailableError(f"{verb.upper()} {path}: no answer in time") from None
+        except requests.exceptions.SSLError as error:
+            raise UnavailableError(f"{verb.upper()} {path}: TLS: {error}") from None
+        except requests.exceptions.RequestException as error:
+            reason = type(error).__name__
+            raise UnavailableError(f"{verb.upper()} {path}: {reason}") from None
+        except OSError as error:  # so says `requests` of a CA file that is gone
+            raise UnavailableError(f"{verb.upper()} {path}: TLS: {error}") from None
+
+    def _sleep(self, seconds: float) -> None:
+        if self._clock.wait(self._stop, seconds):
+            raise StoppedError("shutting down")
+
+
+def _tried_enough(state: RetryCallState) -> bool:
+    error = state.outcome.exception() if state.outcome else None
+    # The pause that a 429 asks for is kept by the budget; giving up early would waste it.
+    tries = _TRIES_RATE_LIMITED if isinstance(error, RateLimitedError) else _TRIES
+    return state.attempt_number >= tries
+
+
+def _refusal(verb: str, path: str, error: PythonGitlabError) -> GitLabError:
+    status = error.response_code or 0
+    told = str(error.error_message).strip()[:200]
+    if told.startswith("<"):
+        told = "with a page for people"  # of a proxy, which says no more than the status
+    return refusal(status)(f"{verb.upper()} {path}: {status} {told}")
+
+
+def _following(
+    wanted: Mapping[str, object], response: requests.Response, items: int
+) -> dict[str, object] | None:
+    """Return the parameters of the next page, None after the last."""
+    link = response.links.get("next", {}).get("url")
+    if link:
+        # Only the parameters: behind a proxy the link may name a host that cannot be reached.
+        return {**wanted, **dict(parse_qsl(urlsplit(link).query))}
+    page = response.headers.get("X-Next-Page")
+    if page:
+        return {**wanted, "page": int(page)}
+    if page is None and "Link" not in response.headers and items >= PAGE:
+        # A proxy took the headers away; a full page without them may not be the last.
+        return {**wanted, "page": int(str(wanted.get("page", 1))) + 1}
+    return None
+
+
+def _graphql_url(gitlab: Gitlab) -> str:
+    return f"{gitlab.url}/api/graphql"

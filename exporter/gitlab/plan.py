@@ -1,0 +1,316 @@
+"""The request plan: what is asked of GitLab, and in how many requests.
+
+For one project, of which D deployments are new in E environments:
+
+==================================  =====================================================
+first poll                          ceil(D/100) pages of deployments, one more where over 100
+                                    lie before the history; 1 for all environments with their
+                                    tiers and the exact finishes (GraphQL), 1 more for each
+                                    further 100 deployments of one environment, or 1 for the
+                                    environments (REST); 1 for each environment whose oldest
+                                    deployment the pages do not tell; D for merge requests
+poll with nothing new               1
+poll with D new                     1 + 1 + D, and D again when links were read early
+==================================  =====================================================
+
+Deployments are listed from the oldest on at first, by id: so the first page tells which
+deployment was each environment's first.
+https://docs.gitlab.com/ee/api/deployments.html
+"""
+
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
+from threading import Lock
+
+from exporter.clock import Clock
+from exporter.dora.facts import Environment, MergeRequest, Project
+from exporter.gitlab import graphql
+from exporter.gitlab.answers import (
+    DeploymentAnswer,
+    EnvironmentAnswer,
+    ProjectAnswer,
+    read,
+    read_merge_request,
+)
+from exporter.gitlab.client import Client
+from exporter.gitlab.errors import RefusedError, TransientError
+from exporter.gitlab.listing import DeploymentLists, Listing, next_cursor
+from exporter.instant import Instant
+from exporter.store import ProjectState, Reading, SeenDeployment
+
+log = logging.getLogger(__name__)
+
+DETECT_AGAIN = 600.0
+"""Seconds until GraphQL is tried again after it could not be reached."""
+
+
+_Exact = dict[int, Instant]
+
+
+class _GraphQLLostError(Exception):
+    """GraphQL, which answered before, fails."""
+
+
+class GitLabSource:
+    """Reads projects, each in as few requests as GitLab allows."""
+
+    def __init__(self, client: Client, clock: Clock) -> None:
+        self._client = client
+        self._clock = clock
+        self._lock = Lock()
+        self._graphql: bool | None = None
+        self._detect_at = 0.0
+        self._lists = DeploymentLists(client)
+
+    def now(self) -> Instant:
+        """Return the present instant by GitLab's clock."""
+        return self._client.budget.server_time()
+
+    def read_project(
+        self,
+        project: Project,
+        state: ProjectState,
+        *,
+        since: Instant,
+        unknown: Callable[[Collection[int]], set[int]],
+        guessed: Callable[[], Sequence[SeenDeployment]],
+        environments_due: bool,
+    ) -> tuple[Reading, str]:
+        """Read what is new in a project since it was read last.
+
+        Args:
+            project: to read, by its id; the path serves GraphQL.
+            state: how far it was read.
+            since: where the history begins if it was never read.
+            unknown: says which deployments are not stored.
+            guessed: gives the stored deployments whose finish is a guess.
+            environments_due: whether the environments are wanted though nothing was deployed.
+
+        Returns:
+            The reading, and the project's full path now.
+
+        Raises:
+            GitLabError: if GitLab does not answer as it must.
+        """
+        asked_at = min(self.now(), self._clock.now())
+        if state.cursor is None:
+            listing = self._lists.first(project.id, since)
+        else:
+            listing = Listing(self._lists.after(project.id, state.cursor))
+        found = {row.id: row for row in listing.rows if row.status == "success"}
+        covered_since = since if state.covered_since is None else state.covered_since
+        new = [_seen(found[one]) for one in sorted(unknown(found.keys()))]
+        if state.cursor is not None:
+            # The list may reach back to what the retention took, and that is not new again.
+            new = _finished(new, covered_since)
+        path = project.path
+        environments: list[EnvironmentAnswer] | None = None
+        exact: _Exact | None = {}
+        inexact = self._inexact(guessed)
+        if new or environments_due or state.cursor is None or inexact:
+            names = {row.environment.id: row.environment.name for row in found.values()}
+            names |= {
+                one.id: one.name for one in state.environments.values() if one.id not in names
+            }
+            path, environments, exact = self._details(project, [*new, *inexact], names)
+        new = [_with_exact(one, exact or {}) for one in new]
+        recent = _finished(new, covered_since)
+        known = self._known_environments(
+            project.id, state, environments, [found[one.id] for one in recent]
+        )
+        return (
+            Reading(
+                deployments=recent,
+                environments=self._with_oldest(known, recent, found, listing, state, covered_since),
+                all_environments=environments is not None,
+                cursor=next_cursor(listing.rows, state.cursor or since, asked_at),
+                covered_since=covered_since,
+                complete=state.complete
+                if state.cursor is not None
+                else listing.whole and len(recent) == len(new),
+                corrected=[_corrected(one, exact) for one in inexact] if exact is not None else (),
+            ),
+            path,
+        )
+
+    def merge_requests(self, project_id: int, deployment_id: int) -> list[MergeRequest]:
+        """Return the merge requests that GitLab linked to a deployment."""
+        path = f"/projects/{project_id}/deployments/{deployment_id}/merge_requests"
+        linked = {one.iid: one for one in map(read_merge_request, self._client.items(path))}
+        return list(linked.values())
+
+    def _details(
+        self, project: Project, deployments: list[SeenDeployment], names: dict[int, str]
+    ) -> tuple[str, list[EnvironmentAnswer], _Exact | None]:
+        """Return the project's path, its environments, and exact finishes where GitLab has them.
+
+        The finishes are None if GraphQL, which answered before, does not any more.
+        """
+        if not deployments or not self._has_graphql():
+            return project.path, self._environments(project.id), {}
+        wanted: dict[str, dict[int, Instant]] = defaultdict(dict)
+        for one in deployments:
+            # It did not finish before it was created; a guess may lie long after its finish.
+            guess = one.finished_at
+            earliest = guess if one.created_at is None else min(guess, one.created_at)
+            wanted[names[one.environment_id]][one.id] = earliest
+        path = project.path
+        try:
+            details = self._graphql_details(project.id, path, wanted)
+            if details is None:
+                path = self.project_path(project.id)
+                details = self._graphql_details(project.id, path, wanted)
+        except _GraphQLLostError as error:
+            self._lost_graphql(error)
+            return path, self._environments(project.id), None
+        if details is None or details.environments is None:
+            found = self._environments(project.id)
+            return path, found, details.finishes if details else {}
+        return path, details.environments, details.finishes
+
+    def _graphql_details(
+        self, project_id: int, path: str, wanted: dict[str, dict[int, Instant]]
+    ) -> graphql.ProjectDetails | None:
+        """Return what GraphQL tells of the project under a path, None if it is not there."""
+        try:
+            return graphql.read_details(self._client, path, wanted, project_id=project_id)
+        except graphql.UnknownPathError:
+            return None
+        except (RefusedError, TransientError) as error:
+            raise _GraphQLLostError(str(error)) from error
+
+    def project_path(self, project_id: int) -> str:
+        """Return the full path that a project has now."""
+        answer = self._client.get(f"/projects/{project_id}")
+        return read(ProjectAnswer, answer, "project").path_with_namespace
+
+    def environments(self, project_id: int) -> list[Environment]:
+        """Return all environments that a project has now, without their oldest deployments."""
+        return [
+            Environment(one.id, project_id, one.name, one.tier)
+            for one in self._environments(project_id)
+        ]
+
+    def _environments(self, project_id: int) -> list[EnvironmentAnswer]:
+        items = self._client.items(f"/projects/{project_id}/environments")
+        return [read(EnvironmentAnswer, item, "environment") for item in items]
+
+    def _known_environments(
+        self,
+        project_id: int,
+        state: ProjectState,
+        listed: list[EnvironmentAnswer] | None,
+        deployed: Iterable[DeploymentAnswer],
+    ) -> dict[int, Environment]:
+        """Put what is listed, what the deployments name and what was stored together."""
+        known: dict[int, Environment] = {}
+        for one in listed or ():
+            stored = state.environments.get(one.id)
+            known[one.id] = Environment(
+                one.id,
+                project_id,
+                one.name,
+                one.tier,
+                stored.oldest_deployment_id if stored else None,
+            )
+        for row in deployed:
+            name = row.environment
+            if name.id not in known:
+                known[name.id] = state.environments.get(name.id) or Environment(
+                    name.id, project_id, name.name, None
+                )
+        return known
+
+    def _with_oldest(  # noqa: PLR0917 - one question over everything that was read
+        self,
+        known: dict[int, Environment],
+        recent: list[SeenDeployment],
+        found: dict[int, DeploymentAnswer],
+        listing: Listing,
+        state: ProjectState,
+        covered_since: Instant,
+    ) -> list[Environment]:
+        """Add, to each environment that was deployed to, the id of its oldest deployment.
+
+        It is asked for only where neither the list nor the environment's age tells it.
+        """
+        lowest: dict[int, int] = {}
+        for one in recent:
+            lowest[one.environment_id] = min(lowest.get(one.environment_id, one.id), one.id)
+        for number, deployment_id in lowest.items():
+            environment = known[number]
+            if environment.oldest_deployment_id is not None:
+                continue
+            created_at = found[deployment_id].environment.created_at
+            if number in listing.oldest:
+                oldest = listing.oldest[number]
+            elif (
+                listing.whole
+                or (state.cursor is not None and state.complete)
+                or (created_at is not None and created_at >= covered_since)
+            ):
+                oldest = deployment_id
+            else:
+                oldest = self._lists.oldest(environment) or deployment_id
+            known[number] = replace(environment, oldest_deployment_id=oldest)
+        return list(known.values())
+
+    def _inexact(self, guessed: Callable[[], Sequence[SeenDeployment]]) -> Sequence[SeenDeployment]:
+        """Return the stored deployments whose finish GraphQL could make exact."""
+        if self._graphql is False:
+            return ()
+        guesses = guessed()
+        return guesses if guesses and self._has_graphql() else ()
+
+    def _has_graphql(self) -> bool:
+        with self._lock:
+            if self._graphql is None and self._clock.monotonic() >= self._detect_at:
+                try:
+                    self._graphql = graphql.has_exact_finishes(self._client)
+                except RefusedError as error:
+                    self._graphql = False
+                    log.info("this GitLab answers no GraphQL, finishes are estimated: %s", error)
+                except TransientError as error:
+                    # Finishes read from jobs meanwhile are made exact once it answers.
+                    self._detect_at = self._clock.monotonic() + DETECT_AGAIN
+                    log.warning("GraphQL cannot be reached, finishes are estimated: %s", error)
+            return bool(self._graphql)
+
+    def _lost_graphql(self, error: Exception) -> None:
+        """Do without GraphQL for a while; finishes read meanwhile are made exact later."""
+        with self._lock:
+            self._graphql = None
+            self._detect_at = self._clock.monotonic() + DETECT_AGAIN
+        log.warning("GraphQL fails, finishes are estimated: %s", error)
+
+
+def _seen(row: DeploymentAnswer) -> SeenDeployment:
+    finished_at, source = row.finish()
+    return SeenDeployment(
+        id=row.id,
+        iid=row.iid,
+        environment_id=row.environment.id,
+        ref=row.ref or "",
+        sha=row.sha or "",
+        created_at=row.created_at,
+        finished_at=finished_at,
+        finish_source=source,
+    )
+
+
+def _finished(deployments: Iterable[SeenDeployment], since: Instant) -> list[SeenDeployment]:
+    return [one for one in deployments if one.finished_at >= since]
+
+
+def _with_exact(one: SeenDeployment, exact: dict[int, Instant]) -> SeenDeployment:
+    if one.id not in exact:
+        return one
+    return replace(one, finished_at=exact[one.id], finish_source="deployment")
+
+
+def _corrected(one: SeenDeployment, exact: dict[int, Instant]) -> SeenDeployment:
+    if one.id not in exact:
+        return replace(one, finish_source="unconfirmed")
+    return _with_exact(one, exact)

@@ -1,0 +1,73 @@
+"""Following the store: only the projects that a poll changed are read again."""
+
+from collections.abc import Collection, Iterator
+from threading import Lock
+
+from exporter.batches import in_batches
+from exporter.config import Settings
+from exporter.dora.arithmetic import Timeline
+from exporter.dora.facts import Deployment
+from exporter.ledger.view import Timelines, View
+from exporter.rules import lead_time_rules, tier_of
+from exporter.store import Store
+
+_PROJECTS_A_QUERY = 50
+"""So that the rows of only so many projects are in memory as objects at one time."""
+
+
+class Ledger:
+    """Gives views of the stored history."""
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        self._store = store
+        self._settings = settings
+        self._rules = lead_time_rules(settings)
+        self._lock = Lock()
+        self._timelines: dict[int, Timelines] = {}
+
+    def view(self, changed: Collection[int] | None = None) -> View:
+        """Return the present state.
+
+        Args:
+            changed: the projects whose deployments or merge requests changed since the last view,
+                None for all. Projects that were not in scope then are read in any case.
+        """
+        with self._lock:
+            scope = self._store.scope.load()
+            ids = [one.id for one in scope.projects]
+            stale = set(ids if changed is None else changed)
+            wanted = [one for one in ids if one in stale or one not in self._timelines]
+            read: dict[int, Timelines] = {one: {} for one in wanted}
+            for part in in_batches(wanted, _PROJECTS_A_QUERY):
+                read.update(self._read(part))
+            # New dictionaries: views that were given out must not change.
+            self._timelines = {
+                one: read[one] if one in read else self._timelines[one] for one in ids
+            }
+            tiers = {
+                project_id: {one.id: tier_of(one, self._settings) for one in environments}
+                for project_id, environments in self._store.history.environments(ids).items()
+            }
+            return View(
+                scope=scope,
+                polled_at=self._store.scope.polled(),
+                tiers=tiers,
+                timelines=self._timelines,
+                counters=self._store.history.counters(),
+                rules=self._rules,
+            )
+
+    def _read(self, project_ids: Collection[int]) -> Iterator[tuple[int, Timelines]]:
+        for project_id, deployments in self._store.history.deployments(
+            project_ids, with_first=self._rules.include_first
+        ):
+            by_environment: dict[int, list[Deployment]] = {}
+            for one in deployments:
+                by_environment.setdefault(one.environment_id, []).append(one)
+            yield (
+                project_id,
+                {
+                    environment_id: Timeline.of(part, self._rules)
+                    for environment_id, part in by_environment.items()
+                },
+            )

@@ -1,0 +1,156 @@
+"""One state of the history: what is in scope, and the timelines of every project and group."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from exporter.dora import coverage
+from exporter.dora.arithmetic import Aggregation, LeadTimeRules, Timeline
+from exporter.dora.facts import Group, Project
+from exporter.instant import Instant
+from exporter.store import Scope
+
+Timelines = Mapping[int, Timeline]
+"""The timelines of a project's environments, by environment id."""
+
+Tiers = Mapping[int, str]
+"""The tiers of a project's environments, by environment id."""
+
+_Key = tuple[int, frozenset[str]]
+"""A group's id and the tiers that are taken together."""
+
+
+class View:
+    """One state of the history; it never changes, so threads may share it.
+
+    ``polled_at`` is the start of the last complete poll, None before the first; ``counters`` are
+    the deployments ever counted, by kind (project or group), id and tier.
+    """
+
+    def __init__(
+        self,
+        *,
+        scope: Scope,
+        polled_at: Instant | None,
+        tiers: Mapping[int, Tiers],
+        timelines: Mapping[int, Timelines],
+        counters: Mapping[tuple[str, int, str], int],
+        rules: LeadTimeRules,
+    ) -> None:
+        self.scope = scope
+        self.polled_at = polled_at
+        self.counters = counters
+        self.rules = rules
+        self._tiers = tiers
+        self._timelines = timelines
+        self._by_name: dict[tuple[str, str], Project | Group] = {}
+        containers: list[Project | Group] = [*scope.projects, *scope.groups]
+        for one in containers:
+            kind = "project" if isinstance(one, Project) else "group"
+            self._by_name[kind, str(one.id)] = one
+            self._by_name[kind, one.path.lower()] = one
+        self._members = {
+            group.id: tuple(one for one in scope.projects if group.holds(one))
+            for group in scope.groups
+        }
+        self._covered_since = {
+            group_id: coverage.of_group(members) for group_id, members in self._members.items()
+        }
+        self._polled_to = {
+            group_id: _all_polled_to(members) for group_id, members in self._members.items()
+        }
+        self._merged: dict[_Key, Timeline] = {}
+        self._by_day: dict[_Key, Timeline] = {}
+
+    def find_project(self, reference: str) -> Project | None:
+        """Return the project in scope with this id or, in any case, this full path."""
+        found = self._by_name.get(("project", reference.lower()))
+        return found if isinstance(found, Project) else None
+
+    def find_group(self, reference: str) -> Group | None:
+        """Return the group in scope with this id or, in any case, this full path."""
+        found = self._by_name.get(("group", reference.lower()))
+        return found if isinstance(found, Group) else None
+
+    def projects_of(self, container: Project | Group) -> Sequence[Project]:
+        """Return the project itself, or all projects of a group and of its subgroups."""
+        return (container,) if isinstance(container, Project) else self._members[container.id]
+
+    def covered_since(self, container: Project | Group) -> Instant | None:
+        """Return where the history of a project or group begins, None if nothing is known."""
+        if isinstance(container, Project):
+            return coverage.of_project(container)
+        return self._covered_since[container.id]
+
+    def polled_to(self, container: Project | Group) -> Instant | None:
+        """Return up to where all of a project's or group's history is known."""
+        if isinstance(container, Project):
+            return container.polled_at
+        return self._polled_to[container.id]
+
+    def tiers_of(self, container: Project | Group) -> frozenset[str]:
+        """Return the tiers in which a project or group has, or had, an environment."""
+        return frozenset(
+            tier
+            for project in self.projects_of(container)
+            if project.polled_at is not None
+            for tier in self._tiers.get(project.id, {}).values()
+        )
+
+    def timeline(self, container: Project | Group, tiers: Collection[str]) -> Timeline:
+        """Return the deployments and lead times of a project or group in some tiers.
+
+        It ends, for each project, where the last complete poll of it began: what lies behind may
+        be known by half.
+        """
+        if isinstance(container, Project):
+            return Timeline.merged(self._parts(container, tiers))
+        key = _key(container, tiers)
+        merged = self._merged.get(key)
+        if merged is None:
+            merged = self._merged[key] = Timeline.merged(
+                [
+                    part
+                    for project in self._members[container.id]
+                    for part in self._parts(project, tiers)
+                ]
+            )
+        return merged
+
+    def lead_times(
+        self, container: Project | Group, tiers: Collection[str]
+    ) -> tuple[Timeline, LeadTimeRules]:
+        """Return what the lead times of whole days are computed from, and by which rules.
+
+        Where the rules ask for daily medians, those of a group are already taken: once, not again
+        for each question.
+        """
+        timeline = self.timeline(container, tiers)
+        if self.rules.aggregation is not Aggregation.DAILY_MEDIANS or isinstance(
+            container, Project
+        ):
+            return timeline, self.rules
+        key = _key(container, tiers)
+        by_day = self._by_day.get(key)
+        if by_day is None:
+            by_day = self._by_day[key] = timeline.by_day(self.rules.zone)
+        return by_day, replace(self.rules, aggregation=Aggregation.MERGE_REQUESTS)
+
+    def _parts(self, project: Project, wanted: Collection[str]) -> list[Timeline]:
+        if project.polled_at is None:
+            return []
+        tiers = self._tiers.get(project.id, {})
+        return [
+            timeline.until(project.polled_at)
+            for environment_id, timeline in self._timelines.get(project.id, {}).items()
+            if tiers.get(environment_id) in wanted
+        ]
+
+
+def _key(group: Group, tiers: Collection[str]) -> _Key:
+    return group.id, frozenset(tiers)
+
+
+def _all_polled_to(projects: Iterable[Project]) -> Instant | None:
+    ends = [one.polled_at for one in projects]
+    known = [end for end in ends if end is not None]
+    return min(known) if len(known) == len(ends) and known else None

@@ -1,0 +1,12 @@
+"""The numbers as Prometheus metrics.
+
+:mod:`exporter.metrics.catalogue` names every family, :mod:`exporter.metrics.snapshot` computes
+their values from the store after each poll, :mod:`exporter.metrics.collector` and
+:mod:`exporter.metrics.own` give them to prometheus-client, :mod:`exporter.metrics.exposition`
+answers a scrape.
+"""
+
+from exporter.metrics.exposition import Exposition
+from exporter.metrics.snapshot import Snapshot, take_snapshot
+
+__all__ = ["Exposition", "Snapshot", "take_snapshot"]

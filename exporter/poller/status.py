@@ -1,0 +1,68 @@
+"""How the polls are going: what the exporter tells of itself."""
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from threading import Lock
+
+
+@dataclass(frozen=True, slots=True)
+class StatusView:
+    """The status at one moment.
+
+    ``up`` says that the last poll could read GitLab, None before the first, ``seconds`` how long
+    it took. ``errors`` counts failed polls by project id, ``failing`` tells why the last one
+    failed. ``requests`` counts requests to GitLab by endpoint and code.
+    """
+
+    up: bool | None
+    seconds: float | None
+    errors: Mapping[int, int]
+    failing: Mapping[int, str]
+    requests: Mapping[tuple[str, str], int]
+
+
+@dataclass(slots=True)
+class Status:
+    """Collects how polls go; safe to use from several threads."""
+
+    _lock: Lock = field(default_factory=Lock)
+    _up: bool | None = None
+    _seconds: float | None = None
+    _errors: Counter[int] = field(default_factory=Counter)
+    _failing: dict[int, str] = field(default_factory=dict)
+    _requests: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    def request(self, endpoint: str, code: str) -> None:
+        """Count a request to GitLab."""
+        with self._lock:
+            self._requests[endpoint, code] += 1
+
+    def failed(self, project_id: int, reason: str) -> None:
+        """Note that the poll of a project failed."""
+        with self._lock:
+            self._errors[project_id] += 1
+            self._failing[project_id] = reason
+
+    def succeeded(self, project_ids: Collection[int]) -> None:
+        """Note that the polls of some projects succeeded."""
+        with self._lock:
+            for one in project_ids:
+                self._failing.pop(one, None)
+
+    def polled(self, *, up: bool, seconds: float) -> None:
+        """Note the end of a poll, and how long it took."""
+        with self._lock:
+            self._up = up
+            self._seconds = seconds
+
+    def view(self) -> StatusView:
+        """Return the status as it is now."""
+        with self._lock:
+            return StatusView(
+                self._up,
+                self._seconds,
+                dict(self._errors),
+                dict(self._failing),
+                dict(self._requests),
+            )

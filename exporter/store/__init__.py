@@ -1,0 +1,27 @@
+"""The stored facts: the only room that knows SQL.
+
+Everything shown can be computed again from what lies here. :mod:`exporter.store.schema` has the
+tables, :mod:`exporter.store.engine` opens the database; :mod:`exporter.store.scope` keeps what is
+in scope, :mod:`exporter.store.readings` what polls brought, :mod:`exporter.store.history` answers
+what the numbers are made of. Each write is one transaction.
+"""
+
+from exporter.store.engine import StoreError
+from exporter.store.history import HistoryStore
+from exporter.store.readings import Links, ProjectState, Reading, ReadingStore, SeenDeployment
+from exporter.store.scope import Discovered, Scope, ScopeStore
+from exporter.store.store import Store
+
+__all__ = [
+    "Discovered",
+    "HistoryStore",
+    "Links",
+    "ProjectState",
+    "Reading",
+    "ReadingStore",
+    "Scope",
+    "ScopeStore",
+    "SeenDeployment",
+    "Store",
+    "StoreError",
+]

@@ -1,0 +1,117 @@
+"""Opening the database and bringing its schema up to date."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from sqlite3 import Connection as SqliteConnection
+from threading import Lock
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+class StoreError(Exception):
+    """The store cannot be opened or used; the message says why and what to do."""
+
+
+class Database:
+    """Transactions on one engine: many readers, and one writer at a time in this process."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._writer = Lock()
+        self._snapshot = (
+            {"isolation_level": "REPEATABLE READ"} if engine.dialect.name == "postgresql" else {}
+        )
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Open a transaction that sees one state of the facts throughout."""
+        with (
+            self._engine.connect().execution_options(**self._snapshot) as connection,
+            connection.begin(),
+        ):
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Open a transaction that writes; it commits as a whole, or not at all on an error."""
+        with (
+            self._writer,
+            self._engine.connect().execution_options(writes=True) as connection,
+            connection.begin(),
+        ):
+            yield connection
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._engine.dispose()
+
+
+def open_database(url: str) -> Database:
+    """Open the database and migrate its schema to the newest one.
+
+    Raises:
+        StoreError: if it cannot be opened, or was written by a newer version.
+    """
+    try:
+        shown = make_url(url).render_as_string(hide_password=True)
+    except SQLAlchemyError:
+        raise StoreError("store.url: is no database URL such as sqlite:///dora.db") from None
+    with ExitStack() as undo:
+        try:
+            engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+            undo.callback(engine.dispose)
+            if engine.dialect.name == "sqlite":
+                event.listen(engine, "connect", _prepare_sqlite)
+                event.listen(engine, "begin", _begin_sqlite)
+            database = Database(engine)
+            with database.writing() as connection:
+                _migrate(connection, shown)
+        except ImportError as error:
+            raise StoreError(
+                f"store.url: the driver of {shown} is not installed: {error}"
+            ) from None
+        except SQLAlchemyError as error:
+            # SQLAlchemy's own text may quote the URL, and that may hold a password.
+            reason = getattr(error, "orig", None) or type(error).__name__
+            raise StoreError(f"store.url: cannot open {shown}: {reason}") from None
+        undo.pop_all()
+    return database
+
+
+def _prepare_sqlite(connection: SqliteConnection, _record: object) -> None:
+    # The driver's own transactions begin too late and too weak; `_begin_sqlite` begins them.
+    connection.isolation_level = None
+    for pragma in (
+        "busy_timeout = 30000",
+        "journal_mode = WAL",  # readers go on while a poll writes, and a kill leaves no half write
+        "synchronous = NORMAL",  # a power cut may undo the last poll, never tear it; it is re-read
+        "foreign_keys = ON",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _migrate(connection: Connection, shown: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    present = MigrationContext.configure(connection).get_current_revision()
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    if present is not None and present not in known:
+        raise StoreError(
+            f"store.url: {shown} has schema {present}, written by a newer version; "
+            "run that version, or restore a backup from before the upgrade"
+        )
+    command.upgrade(config, "head")

@@ -1,0 +1,1 @@
+"""Schema migrations, applied by Alembic when the store is opened."""

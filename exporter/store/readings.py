@@ -1,0 +1,468 @@
+"""What polls bring: deployments, environments, merge requests, and how far each project was read.
+
+A poll of one project is several transactions, each of which leaves the store whole: first the
+deployments together with the cursor from which the next poll asks, then the merge requests of a
+few deployments at a time, last the moment up to which the project is known. Killed in between,
+the next poll goes on where this one stopped.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    tuple_,
+    update,
+)
+
+from exporter.batches import in_batches
+from exporter.dora.arithmetic import first_deployments
+from exporter.dora.facts import Environment, MergeRequest
+from exporter.instant import Instant
+from exporter.store import schema
+from exporter.store.engine import Database
+from exporter.store.upsert import upsert
+
+_PARAMETERS = 10_000  # SQLite takes 32,766 in a statement
+
+
+class Links(IntEnum):
+    """How far the merge requests of a deployment were read."""
+
+    UNREAD = 0
+    EARLY = 1
+    """Read while GitLab may still have been linking them."""
+    FINAL = 2
+
+
+@dataclass(frozen=True, slots=True)
+class SeenDeployment:
+    """A successful deployment as GitLab answered it.
+
+    ``finish_source`` says where ``finished_at`` was read: ``deployment`` is exact, ``job`` is the
+    end of its job, ``updated_at`` and ``created_at`` are the best guess left, and ``unconfirmed``
+    is one of these guesses for a deployment that GitLab no longer tells of.
+    """
+
+    id: int
+    iid: int
+    environment_id: int
+    ref: str
+    sha: str
+    created_at: Instant | None
+    finished_at: Instant
+    finish_source: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectState:
+    """How far a project was read. ``cursor`` is None before its first deployments were stored."""
+
+    cursor: Instant | None = None
+    covered_since: Instant | None = None
+    complete: bool = False
+    environments: Mapping[int, Environment] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The deployments and environments that one poll of a project brought.
+
+    ``environments`` holds at least those of ``deployments``. Where ``all_environments`` is true it
+    holds all that exist, so that one that is missing was deleted. ``corrected`` are stored
+    deployments whose finish is known better now.
+    """
+
+    deployments: Sequence[SeenDeployment]
+    environments: Sequence[Environment]
+    all_environments: bool
+    cursor: Instant
+    covered_since: Instant
+    complete: bool
+    corrected: Sequence[SeenDeployment] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unsettled:
+    """A deployment whose merge requests are not final yet."""
+
+    id: int
+    finished_at: Instant
+    links: Links
+    read_at: Instant | None
+    linked: bool
+
+
+class ReadingStore:
+    """The writing side of the facts."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def state(self, project_id: int) -> ProjectState:
+        """Return how far a project was read."""
+        projects, environments = schema.projects, schema.environments
+        with self._database.reading() as connection:
+            row = connection.execute(
+                select(projects.c.cursor, projects.c.covered_since, projects.c.complete).where(
+                    projects.c.id == project_id
+                )
+            ).one_or_none()
+            if row is None:
+                return ProjectState()
+            known = connection.execute(
+                select(
+                    environments.c.id,
+                    environments.c.project_id,
+                    environments.c.name,
+                    environments.c.tier,
+                    environments.c.oldest_deployment_id,
+                ).where(environments.c.project_id == project_id)
+            )
+            return ProjectState(
+                row.cursor,
+                row.covered_since,
+                row.complete,
+                {one.id: Environment(*one) for one in known},
+            )
+
+    def guessed(self, project_id: int) -> list[SeenDeployment]:
+        """Return the deployments whose finish is a guess that GitLab might still make exact."""
+        deployments = schema.deployments
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                select(
+                    deployments.c.id,
+                    deployments.c.iid,
+                    deployments.c.environment_id,
+                    deployments.c.ref,
+                    deployments.c.sha,
+                    deployments.c.created_at,
+                    deployments.c.finished_at,
+                    deployments.c.finish_source,
+                ).where(
+                    deployments.c.project_id == project_id,
+                    deployments.c.finish_source.not_in(["deployment", "unconfirmed"]),
+                )
+            )
+            return [SeenDeployment(*row) for row in rows]
+
+    def unknown(self, ids: Collection[int]) -> set[int]:
+        """Return which of these deployments are not stored yet."""
+        with self._database.reading() as connection:
+            return set(ids) - _stored(connection, ids)
+
+    def environments_read_at(self) -> dict[int, Instant | None]:
+        """Return, by project, when the environments of each were last read in full."""
+        projects = schema.projects
+        with self._database.reading() as connection:
+            rows = connection.execute(select(projects.c.id, projects.c.environments_read_at))
+            return {row.id: row.environments_read_at for row in rows}
+
+    def save(
+        self,
+        project_id: int,
+        reading: Reading,
+        *,
+        at: Instant,
+        tiers: Mapping[int, str],
+        group_ids: Collection[int],
+    ) -> int:
+        """Store what a poll brought, and count the new deployments.
+
+        Args:
+            project_id: whose reading it is.
+            reading: deployments that are stored already are left as they are.
+            at: when the poll began.
+            tiers: the tier each environment of the new deployments counts for.
+            group_ids: the groups whose counters the deployments count in too.
+
+        Returns:
+            How many deployments were new.
+        """
+        with self._database.writing() as connection:
+            _save_environments(
+                connection,
+                project_id,
+                reading.environments,
+                all_at=at if reading.all_environments else None,
+            )
+            stored = _stored(connection, [one.id for one in reading.deployments])
+            new = {one.id: one for one in reading.deployments if one.id not in stored}
+            upsert(
+                connection,
+                schema.deployments,
+                (
+                    {
+                        "id": one.id,
+                        "project_id": project_id,
+                        "environment_id": one.environment_id,
+                        "iid": one.iid,
+                        "ref": one.ref,
+                        "sha": one.sha,
+                        "created_at": one.created_at,
+                        "finished_at": one.finished_at,
+                        "finish_source": one.finish_source,
+                        "first": True,  # until `_mark_first` knows better
+                        "links": Links.UNREAD,
+                    }
+                    for one in new.values()
+                ),
+            )
+            for one in reading.corrected:
+                connection.execute(
+                    update(schema.deployments)
+                    .where(schema.deployments.c.id == one.id)
+                    .values(finished_at=one.finished_at, finish_source=one.finish_source)
+                )
+            moved = {one.environment_id for one in reading.corrected}
+            connection.execute(
+                update(schema.deployments)
+                .where(schema.deployments.c.environment_id.in_(moved))
+                .values(first=True)  # likewise
+            )
+            for environment_id in moved.union(one.environment_id for one in new.values()):
+                _mark_first(connection, environment_id)
+            _count(
+                connection,
+                Counter(tiers[one.environment_id] for one in new.values()),
+                project_id,
+                group_ids,
+            )
+            connection.execute(
+                update(schema.projects)
+                .where(schema.projects.c.id == project_id)
+                .values(
+                    cursor=reading.cursor,
+                    covered_since=reading.covered_since,
+                    complete=reading.complete,
+                )
+            )
+        return len(new)
+
+    def unsettled(self, project_id: int, *, include_first: bool) -> list[Unsettled]:
+        """Return the deployments whose merge requests are not final, the newest first.
+
+        Those of an environment's first deployment are left out unless they count.
+        """
+        deployments, links = schema.deployments, schema.links
+        linked = exists().where(links.c.deployment_id == deployments.c.id)
+        query = (
+            select(
+                deployments.c.id,
+                deployments.c.finished_at,
+                deployments.c.links,
+                deployments.c.links_read_at,
+                linked,
+            )
+            .where(deployments.c.project_id == project_id, deployments.c.links < Links.FINAL)
+            .order_by(deployments.c.finished_at.desc(), deployments.c.id.desc())
+        )
+        if not include_first:
+            query = query.where(~deployments.c.first)
+        with self._database.reading() as connection:
+            return [
+                Unsettled(row[0], row[1], Links(row[2]), row[3], bool(row[4]))
+                for row in connection.execute(query)
+            ]
+
+    def save_links(
+        self,
+        project_id: int,
+        linked: Mapping[int, Sequence[MergeRequest]],
+        *,
+        final: Collection[int],
+        at: Instant,
+    ) -> None:
+        """Store the merge requests of some deployments in place of those stored before.
+
+        Args:
+            project_id: of the deployments and of their merge requests.
+            linked: merge requests by deployment.
+            final: the deployments that need not be asked again; of those that ``linked`` leaves
+                out, the stored merge requests stay.
+            at: when they were read.
+        """
+        links, deployments = schema.links, schema.deployments
+        with self._database.writing() as connection:
+            connection.execute(delete(links).where(links.c.deployment_id.in_(list(linked))))
+            upsert(
+                connection,
+                schema.merge_requests,
+                (
+                    {
+                        "project_id": project_id,
+                        "iid": one.iid,
+                        "merged_at": one.merged_at,
+                        "target_branch": one.target_branch,
+                        "author": one.author,
+                    }
+                    for merge_requests in linked.values()
+                    for one in merge_requests
+                ),
+                ["merged_at", "target_branch", "author"],
+            )
+            upsert(
+                connection,
+                links,
+                (
+                    {"deployment_id": deployment_id, "iid": one.iid}
+                    for deployment_id, merge_requests in linked.items()
+                    for one in merge_requests
+                ),
+            )
+            for settled, state in ((True, Links.FINAL), (False, Links.EARLY)):
+                ids = [one for one in {*linked, *final} if (one in final) is settled]
+                connection.execute(
+                    update(deployments)
+                    .where(deployments.c.id.in_(ids))
+                    .values(links=state, links_read_at=at)
+                )
+
+    def save_environments(
+        self, project_id: int, listed: Collection[Environment], *, at: Instant
+    ) -> None:
+        """Store all environments that a project has now; the others are no longer listed."""
+        with self._database.writing() as connection:
+            _save_environments(connection, project_id, listed, all_at=at)
+
+    def prune(self, before: Instant) -> int:
+        """Delete deployments that finished before an instant; return how many.
+
+        The counters keep them, and an environment remembers that it had an older deployment.
+        """
+        deployments, links = schema.deployments, schema.links
+        merge_requests, projects = schema.merge_requests, schema.projects
+        old = deployments.c.finished_at < before
+        with self._database.writing() as connection:
+            losing = select(deployments.c.project_id).where(old)
+            connection.execute(
+                update(projects).where(projects.c.id.in_(losing)).values(complete=False)
+            )
+            _remember_oldest(connection, old)
+            connection.execute(
+                delete(links).where(links.c.deployment_id.in_(select(deployments.c.id).where(old)))
+            )
+            gone = connection.execute(delete(deployments).where(old)).rowcount
+            if gone:
+                key = (merge_requests.c.project_id, merge_requests.c.iid)
+                still_linked = select(deployments.c.project_id, links.c.iid).join(
+                    links, links.c.deployment_id == deployments.c.id
+                )
+                # A set difference, because a look-up for each merge request takes minutes.
+                unlinked = select(*key).except_(still_linked)
+                connection.execute(delete(merge_requests).where(tuple_(*key).in_(unlinked)))
+            connection.execute(
+                update(projects)
+                .where(projects.c.covered_since < before)
+                .values(covered_since=before)
+            )
+        return gone
+
+
+def _save_environments(
+    connection: Connection,
+    project_id: int,
+    present: Collection[Environment],
+    *,
+    all_at: Instant | None,
+) -> None:
+    """Store environments; ``all_at`` is when they were read, if they are all that there are."""
+    environments, projects = schema.environments, schema.projects
+    if all_at is not None:
+        connection.execute(
+            update(environments).where(environments.c.project_id == project_id).values(listed=False)
+        )
+        connection.execute(
+            update(projects).where(projects.c.id == project_id).values(environments_read_at=all_at)
+        )
+    upsert(
+        connection,
+        environments,
+        (
+            {
+                "id": one.id,
+                "project_id": project_id,
+                "name": one.name,
+                "tier": one.tier,
+                "listed": True,
+                "oldest_deployment_id": one.oldest_deployment_id,
+            }
+            for one in present
+        ),
+        ["name", "tier", "listed", "oldest_deployment_id"],
+        remembered=["oldest_deployment_id"],
+    )
+
+
+def _stored(connection: Connection, ids: Iterable[int]) -> set[int]:
+    asked = sorted(ids)
+    stored: set[int] = set()
+    for some in in_batches(asked, _PARAMETERS):
+        query = select(schema.deployments.c.id).where(schema.deployments.c.id.in_(some))
+        stored.update(connection.execute(query).scalars())
+    return stored
+
+
+def _remember_oldest(connection: Connection, old: ColumnElement[bool]) -> None:
+    """Let environments whose oldest success nobody knows remember the oldest one they lose."""
+    deployments, environments = schema.deployments, schema.environments
+    lost = (
+        select(func.min(deployments.c.id))
+        .where(deployments.c.environment_id == environments.c.id, old)
+        .scalar_subquery()
+    )
+    connection.execute(
+        update(environments)
+        .where(environments.c.oldest_deployment_id.is_(None))
+        .values(oldest_deployment_id=lost)
+    )
+
+
+def _mark_first(connection: Connection, environment_id: int) -> None:
+    """Take the mark from deployments of an environment that are not its first.
+
+    None is given back here: more deployments can only take more marks, and forgotten ones would
+    give some back wrongly.
+    """
+    deployments, environments = schema.deployments, schema.environments
+    oldest_id = connection.execute(
+        select(environments.c.oldest_deployment_id).where(environments.c.id == environment_id)
+    ).scalar()
+    here = deployments.c.environment_id == environment_id
+    rows = connection.execute(select(deployments.c.id, deployments.c.finished_at).where(here))
+    first = first_deployments([(row.id, row.finished_at) for row in rows], oldest_id)
+    connection.execute(
+        update(deployments)
+        .where(here, deployments.c.first, deployments.c.id.not_in(list(first)))
+        .values(first=False)
+    )
+
+
+def _count(
+    connection: Connection, new: Counter[str], project_id: int, group_ids: Collection[int]
+) -> None:
+    counters = schema.counters
+    counting = [("project", project_id), *(("group", one) for one in group_ids)]
+    keys = [
+        {"kind": kind, "id": one, "tier": tier, "deployments": 0}
+        for kind, one in counting
+        for tier in new
+    ]
+    upsert(connection, counters, keys)
+    for tier, number in new.items():
+        ours = or_(*(and_(counters.c.kind == kind, counters.c.id == one) for kind, one in counting))
+        connection.execute(
+            update(counters)
+            .where(counters.c.tier == tier, ours)
+            .values(deployments=counters.c.deployments + number)
+        )

@@ -1,0 +1,43 @@
+"""The store as a whole: one database, opened once, shared by all threads."""
+
+from types import TracebackType
+from typing import Self
+
+from exporter.store.engine import Database, open_database
+from exporter.store.history import HistoryStore
+from exporter.store.readings import ReadingStore
+from exporter.store.scope import ScopeStore
+
+
+class Store:
+    """The facts in a database: ``scope``, ``readings`` and ``history``."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.scope = ScopeStore(database)
+        self.readings = ReadingStore(database)
+        self.history = HistoryStore(database)
+
+    @classmethod
+    def open(cls, url: str) -> Self:
+        """Open the database at a SQLAlchemy URL and migrate its schema.
+
+        Raises:
+            StoreError: if it cannot be opened, or was written by a newer version.
+        """
+        return cls(open_database(url))
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        _type: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        self.close()

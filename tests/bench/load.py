@@ -1,0 +1,94 @@
+"""Sends requests at a steady rate over connections that stay open: ``python -m tests.bench.load``.
+
+Each connection has its own times to send at. An answer's latency counts from the time at which its
+request was due, so that one that waits for a slow answer before it counts as slow too.
+"""
+
+import argparse
+import json
+import os
+import sys
+import threading
+from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPException
+from time import perf_counter, sleep
+from urllib.parse import urlsplit
+
+CONNECTIONS = 16
+
+
+@dataclass
+class Tally:
+    """What came of the requests of one connection. Latencies are in seconds."""
+
+    latencies: list[float] = field(default_factory=list)
+    errors: int = 0
+
+
+def main() -> int:
+    """Send, and print answers a second, errors and latencies in milliseconds as JSON."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("url")
+    parser.add_argument("--rate", type=float, required=True, help="a second; 0: without pause")
+    parser.add_argument("--seconds", type=float, required=True)
+    parser.add_argument("--encoding", required=True)
+    options = parser.parse_args()
+    headers = {"PRIVATE-TOKEN": os.environ["TOKEN"], "Accept-Encoding": options.encoding}
+    tallies = [Tally() for _ in range(CONNECTIONS)]
+    began = perf_counter()
+    threads = [
+        threading.Thread(
+            target=_send,
+            args=(options.url, headers, tally),
+            kwargs={
+                "begin": began + number / options.rate if options.rate else began,
+                "pause": CONNECTIONS / options.rate if options.rate else 0.0,
+                "end": began + options.seconds,
+            },
+        )
+        for number, tally in enumerate(tallies)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    seconds = perf_counter() - began
+    latencies = sorted(1e3 * one for tally in tallies for one in tally.latencies)
+    report = {
+        "answers": len(latencies),
+        "errors": sum(tally.errors for tally in tallies),
+        "per_second": len(latencies) / seconds,
+        "p50": latencies[len(latencies) // 2] if latencies else None,
+        "p99": latencies[len(latencies) * 99 // 100] if latencies else None,
+    }
+    sys.stdout.write(json.dumps(report))
+    return 0
+
+
+def _send(
+    url: str, headers: dict[str, str], tally: Tally, *, begin: float, pause: float, end: float
+) -> None:
+    parts = urlsplit(url)
+    target = f"{parts.path}?{parts.query}"
+    connection = HTTPConnection(str(parts.hostname), parts.port, timeout=10)
+    due = begin
+    while due < end:
+        sleep(max(0.0, due - perf_counter()))
+        try:
+            connection.request("GET", target, headers=headers)
+            response = connection.getresponse()
+            good = bool(response.read()) and response.status == 200
+        except (OSError, HTTPException):
+            connection.close()
+            good = False
+        now = perf_counter()
+        if good:
+            tally.latencies.append(now - due)
+        else:
+            tally.errors += 1
+        due = due + pause if pause else now
+    connection.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,139 @@
+"""From the store to the values of a scrape."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from exporter.config import Settings
+from exporter.dora.arithmetic import Period
+from exporter.instant import from_datetime
+from exporter.ledger import Ledger
+from exporter.metrics import Snapshot, take_snapshot
+from exporter.metrics.snapshot import Row
+from tests.filling import LONG_AGO, Filling, filled, settings_with, utc
+
+NOW = utc("2026-03-31T10:00")
+DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def facts(tmp_path: Path) -> Iterator[Filling]:
+    """An empty store with a project in a subgroup, one in its parent, and one not read yet."""
+    with filled(tmp_path, NOW) as filling:
+        filling.scope(
+            {1: "acme/shop/app", 2: "acme/lib", 3: "acme/unread"},
+            {5: "acme", 6: "acme/shop", 7: "acme/empty"},
+        )
+        yield filling
+
+
+def taken_of(facts: Filling, settings: Settings) -> Snapshot:
+    """The snapshot of a store as it is now."""
+    return take_snapshot(Ledger(facts.store, settings).view(), settings.windows)
+
+
+def rows(facts: Filling, settings: Settings | None = None) -> dict[str, dict[str, Row]]:
+    """The rows of a snapshot by path and tier."""
+    taken = taken_of(facts, settings or settings_with(windows=["1d", "7d"]))
+    return {
+        **{one.path: {row.tier: row for row in found} for one, found in taken.projects},
+        **{one.path: {row.tier: row for row in found} for one, found in taken.groups},
+    }
+
+
+def test_before_the_first_complete_poll_nothing_has_numbers(facts: Filling) -> None:
+    """Half-read numbers would be wrong ones."""
+    facts.deploy(facts.environment(1), NOW - HOUR)
+    taken = taken_of(facts, settings_with())
+    assert isinstance(taken, Snapshot)
+    assert taken.polled_at is None
+    assert [(one.path, list(found)) for one, found in taken.projects] == [
+        ("acme/lib", []),
+        ("acme/shop/app", []),
+        ("acme/unread", []),
+    ]
+
+
+def test_a_project_has_a_row_for_each_tier_of_its_environments(facts: Filling) -> None:
+    """Also where nothing was deployed, because 0 is known there."""
+    production = facts.environment(1)
+    facts.environment(1, "stage", tier="staging")
+    facts.deploy(production, NOW - 2 * HOUR, [NOW - 3 * HOUR])
+    facts.poll()
+    found = rows(facts)["acme/shop/app"]
+    assert set(found) == {"production", "staging"}
+    hour = dict.fromkeys((50, 75, 95), 3600.0)
+    assert found["production"] == Row(
+        "production",
+        deployments_total=1,
+        last_deployment=from_datetime(NOW - 2 * HOUR),
+        current={"1d": Period(1, 1.0, hour, 1), "7d": Period(1, 1 / 7, hour, 1)},
+        before={"1d": Period(0, 0.0, {}, 0), "7d": Period(0, 0.0, {}, 0)},
+    )
+    assert found["staging"].deployments_total == 0
+    assert found["staging"].last_deployment is None
+    assert found["staging"].current["7d"].deployments == 0
+
+
+def test_a_group_covers_its_subgroups_and_an_empty_one_has_no_rows(facts: Filling) -> None:
+    for number, ages in ((1, (1, 30)), (2, (2, 3, 40))):
+        environment = facts.environment(number)
+        for age in ages:
+            facts.deploy(environment, NOW - age * HOUR)
+    facts.poll()
+    found = rows(facts)
+    assert found["acme"]["production"].current["1d"].deployments == 3
+    assert found["acme"]["production"].before["1d"].deployments == 2
+    assert found["acme"]["production"].deployments_total == 5
+    assert found["acme/shop"]["production"].deployments_total == 2
+    assert found["acme/empty"] == {}
+    assert found["acme/unread"] == {}
+
+
+def test_windows_hold_what_finished_after_their_begin_until_the_poll(facts: Filling) -> None:
+    """(end - W, end], and the window before likewise."""
+    environment = facts.environment(1)
+    for age in (0 * DAY, DAY - HOUR / 3600, DAY, 2 * DAY - HOUR / 3600, 2 * DAY):
+        facts.deploy(environment, NOW - age)
+    facts.poll()
+    row = rows(facts)["acme/shop/app"]["production"]
+    assert row.current["1d"].deployments == 2
+    assert row.before["1d"].deployments == 2
+
+
+def test_windows_that_the_history_does_not_cover_are_absent(facts: Filling) -> None:
+    facts.deploy(facts.environment(1, covered_since=NOW - 8 * DAY, complete=False), NOW - HOUR)
+    facts.poll()
+    found = rows(facts, settings_with(windows=["1d", "7d", "30d"]))
+    for path in ("acme/shop/app", "acme/shop"):
+        row = found[path]["production"]
+        assert (set(row.current), set(row.before)) == ({"1d", "7d"}, {"1d"})
+        assert row.deployments_total == 1
+
+
+def test_a_younger_project_does_not_shorten_its_groups_history(facts: Filling) -> None:
+    """GitLab had nothing of it from before: so there was nothing."""
+    facts.environment(1, covered_since=LONG_AGO, complete=False)
+    facts.environment(2, covered_since=NOW - DAY, complete=True)
+    facts.poll()
+    group = rows(facts, settings_with(windows=["30d"]))["acme"]["production"]
+    assert set(group.before) == {"30d"}
+
+
+def test_the_label_of_a_window_is_as_it_was_written(facts: Filling) -> None:
+    facts.environment(1)
+    facts.poll()
+    found = rows(facts, settings_with(windows=["24h", "1w", "1h30m"]))
+    assert list(found["acme/shop/app"]["production"].current) == ["24h", "1w", "1h30m"]
+
+
+def test_a_project_that_leaves_the_scope_leaves_the_snapshot(facts: Filling) -> None:
+    facts.deploy(facts.environment(1), NOW - HOUR)
+    facts.poll()
+    facts.scope({2: "acme/lib"}, {5: "acme"})
+    found = rows(facts)
+    assert set(found) == {"acme/lib", "acme"}
+    assert found["acme"]["production"].deployments_total == 1, "counters never fall"

@@ -1,0 +1,108 @@
+from datetime import timedelta
+
+import pytest
+
+from exporter.simulator import SimulatedGitLab, World
+from exporter.simulator.world import Deployment
+from tests.clock import FakeClock
+from tests.poller.driven_exporter import DrivenExporter
+from tests.poller.estate import HOUR, add_app, deploy, merge
+
+
+def questions(gitlab: SimulatedGitLab, deployment: Deployment) -> int:
+    """How often the merge requests of a deployment were asked for."""
+    path = f"/deployments/{deployment.id}/merge_requests"
+    return sum(record.path.endswith(path) for record in gitlab.requests)
+
+
+@pytest.mark.parametrize("visible", [30, 120, 290])
+@pytest.mark.parametrize("interval", [60, 300])
+def test_links_that_appear_late_are_read_at_the_next_poll(
+    world: World, exporter: DrivenExporter, clock: FakeClock, visible: int, interval: int
+) -> None:
+    production = add_app(world)
+    finished_at = clock()
+    deploy(world, production, HOUR, links_visible_at=finished_at + timedelta(seconds=visible))
+    clock.advance(seconds=10)
+    while (clock() - finished_at).total_seconds() < visible:
+        exporter.poll()
+        assert exporter.recent("acme/app") == 1
+        assert exporter.merge_requests("acme/app") == 0
+        clock.advance(seconds=interval)
+    exporter.poll()
+    assert exporter.merge_requests("acme/app") == 1
+    assert exporter.lead_time("acme/app") == HOUR
+
+
+def test_links_that_appear_one_by_one_are_all_read(
+    world: World, exporter: DrivenExporter, clock: FakeClock
+) -> None:
+    production = add_app(world)
+    deployment = deploy(world, production, HOUR)
+    later = merge(world, production, clock(), [3 * HOUR])
+    clock.advance(seconds=20)
+    exporter.poll()
+    assert exporter.merge_requests("acme/app") == 1
+    deployment.merge_requests.extend(later)
+    clock.advance(minutes=5)
+    exporter.poll()
+    assert exporter.merge_requests("acme/app") == 2
+    assert exporter.lead_time("acme/app") == 2 * HOUR
+
+
+def test_final_links_are_never_asked_for_again(
+    world: World, exporter: DrivenExporter, gitlab: SimulatedGitLab, clock: FakeClock
+) -> None:
+    production = add_app(world)
+    deployments = [deploy(world, production, *leads) for leads in ([HOUR], [])]
+    for _ in range(8):
+        clock.advance(minutes=1)
+        exporter.poll()
+    before = [questions(gitlab, one) for one in deployments]
+    assert all(before)
+    for wait in (timedelta(minutes=1), timedelta(minutes=10), timedelta(days=2)):
+        clock.advance(seconds=wait.total_seconds())
+        exporter.poll()
+    assert [questions(gitlab, one) for one in deployments] == before
+
+
+def test_links_of_a_deployment_that_is_settled_already_are_asked_for_once(
+    world: World, exporter: DrivenExporter, gitlab: SimulatedGitLab, clock: FakeClock
+) -> None:
+    deployment = deploy(world, add_app(world), HOUR, ago=301)
+    exporter.poll()
+    clock.advance(minutes=10)
+    exporter.poll()
+    assert questions(gitlab, deployment) == 1
+
+
+def test_links_that_were_seen_early_stay_when_their_environment_is_deleted(
+    world: World, exporter: DrivenExporter, clock: FakeClock
+) -> None:
+    production = add_app(world)
+    deploy(world, production, HOUR)
+    clock.advance(seconds=30)
+    exporter.poll()
+    assert exporter.merge_requests("acme/app") == 1
+    world.delete_environment(production)
+    clock.advance(minutes=6)
+    exporter.poll()
+    assert exporter.recent("acme/app") == 1
+    assert exporter.merge_requests("acme/app") == 1
+    assert exporter.lead_time("acme/app") == HOUR
+
+
+@pytest.mark.parametrize("minutes", [-10, 10])
+def test_settling_is_measured_by_the_clock_of_gitlab(
+    world: World, exporter: DrivenExporter, clock: FakeClock, minutes: int
+) -> None:
+    skew = timedelta(minutes=minutes)
+    world.clock = lambda: clock() + skew
+    production = add_app(world)
+    deploy(world, production, HOUR, links_visible_at=world.clock() + timedelta(seconds=280))
+    clock.advance(seconds=10)
+    exporter.poll()
+    for _ in range(16):
+        clock.advance(seconds=65)
+        exporter.poll()
+    assert exporter.merge_requests("acme/app") == 1

@@ -1,0 +1,116 @@
+"""The rooms of the house and the doors between them, read off the imports."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+MODULES = sorted((ROOT / "exporter").rglob("*.py"))
+FILES = sorted([*MODULES, *(ROOT / "tests").rglob("*.py")])
+LONGEST = 500
+
+
+def shown(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def name_of(path: Path) -> str:
+    """The dotted name of a module."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imported(path: Path) -> Iterator[str]:
+    """The dotted names that a module imports, wherever in it: modules, or what is in them."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{shown(path)} imports relatively"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def within(name: str, *packages: str) -> bool:
+    return any(name == package or name.startswith(package + ".") for package in packages)
+
+
+def in_room(*rooms: str) -> list[Path]:
+    found = [path for path in MODULES if within(name_of(path), *rooms)]
+    assert found, f"no module in {rooms}"
+    return found
+
+
+def breaches(paths: list[Path], *forbidden: str, allowed: tuple[str, ...] = ()) -> list[str]:
+    """The imports of forbidden packages, but for what is allowed of them."""
+    return [
+        f"{shown(path)}: {name}"
+        for path in paths
+        for name in imported(path)
+        if within(name, *forbidden) and not within(name, *allowed)
+    ]
+
+
+def outside(*rooms: str) -> list[Path]:
+    return [path for path in MODULES if not within(name_of(path), *rooms)]
+
+
+def test_imports_are_seen() -> None:
+    names = set(imported(ROOT / "exporter" / "gitlab" / "client.py"))
+    assert {"logging", "requests", "gitlab.Gitlab", "exporter.clock.Clock"} <= names
+    assert breaches([ROOT / "exporter" / "gitlab" / "client.py"], "requests", "gitlab") != []
+
+
+def test_arithmetic_knows_nothing_but_instants() -> None:
+    allowed = ("exporter.dora", "exporter.instant")
+    assert breaches(in_room("exporter.dora"), "exporter", allowed=allowed) == []
+
+
+def test_arithmetic_does_no_input_or_output_and_has_no_clock() -> None:
+    forbidden = ("os", "io", "pathlib", "socket", "time", "logging", "json", "random", "pydantic")
+    assert breaches(in_room("exporter.dora"), *forbidden) == []
+
+
+def test_simulator_knows_nothing_of_the_exporter() -> None:
+    room = "exporter.simulator"
+    assert breaches(in_room(room), "exporter", allowed=(room,)) == []
+
+
+def test_only_one_room_knows_gitlabs_api() -> None:
+    assert breaches(outside("exporter.gitlab"), "gitlab", "requests", "urllib3") == []
+
+
+def test_only_one_room_knows_sql() -> None:
+    # A URL of a database is checked where the settings are.
+    allowed = ("sqlalchemy.engine.make_url", "sqlalchemy.exc.ArgumentError")
+    assert breaches(in_room("exporter.config"), "sqlalchemy", "alembic", allowed=allowed) == []
+    assert breaches(outside("exporter.store", "exporter.config"), "sqlalchemy", "alembic") == []
+
+
+def test_what_is_shown_is_never_asked_of_gitlab() -> None:
+    # GitLab is asked who a caller is, and nothing else.
+    callers = ("exporter.gitlab.callers", "exporter.gitlab.errors")
+    assert breaches(in_room("exporter.metrics"), "exporter.gitlab") == []
+    assert breaches(in_room("exporter.api"), "exporter.gitlab", allowed=callers) == []
+
+
+@pytest.mark.parametrize("room", ["exporter.store", "exporter.gitlab"])
+def test_facts_flow_one_way(room: str) -> None:
+    later = ("exporter.poller", "exporter.metrics", "exporter.api", "exporter.web")
+    assert breaches(in_room(room), *later) == []
+
+
+@pytest.mark.parametrize("path", MODULES, ids=shown)
+def test_module_says_what_it_holds(path: Path) -> None:
+    assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+
+
+def test_no_module_is_a_drawer_for_everything() -> None:
+    drawers = {"utils", "util", "helpers", "helper", "common", "misc"}
+    assert [shown(path) for path in FILES if path.stem in drawers] == []
+
+
+def test_no_file_is_long() -> None:
+    lengths = {shown(path): path.read_text(encoding="utf-8").count("\n") for path in MODULES}
+    assert {path: lines for path, lines in lengths.items() if lines > LONGEST} == {}
