@@ -57,6 +57,22 @@ def _number(value: object) -> float:
     return float(value)
 
 
+def _share(value: object) -> float:
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,15}(\.[0-9]{1,15})?", value):
+        value = float(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
+        raise refusal(f"{shown(value)} is not a share; write 0 or more and below 1, such as 0.1")
+    return float(value)
+
+
+def _percentile(value: object) -> int:
+    if isinstance(value, str) and _ID.fullmatch(value):
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 100:
+        raise refusal(f"{shown(value)} is not a percentile; write whole numbers from 1 to 99")
+    return value
+
+
 def _count(value: object) -> int:
     if isinstance(value, str) and _ID.fullmatch(value):
         value = int(value)
@@ -185,6 +201,8 @@ def _text(value: object) -> str:
 
 Boolean = Annotated[bool, BeforeValidator(_boolean)]
 Rate = Annotated[float, BeforeValidator(_number)]
+Share = Annotated[float, BeforeValidator(_share)]
+Percentile = Annotated[int, BeforeValidator(_percentile)]
 Count = Annotated[int, BeforeValidator(_count)]
 PositiveDuration = Annotated[Duration, AfterValidator(_positive)]
 Regex = Annotated[re.Pattern[str], PlainValidator(_regex)]

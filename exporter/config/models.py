@@ -1,9 +1,10 @@
 """The settings: every key of ``config.yaml``, its kind and its default."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar, get_args
 from zoneinfo import ZoneInfo
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -22,10 +23,12 @@ from exporter.config.fields import (
     ExistingFile,
     GroupReference,
     HttpUrl,
+    Percentile,
     PositiveDuration,
     ProjectReference,
     Rate,
     Regex,
+    Share,
     StoreUrl,
     Text,
     Tier,
@@ -34,11 +37,22 @@ from exporter.config.fields import (
 )
 from exporter.config.token_source import TokenSource, token_flaw
 
+T = TypeVar("T")
+
 _UNAUTHENTICATED = (
     "no token is given; set gitlab.token, gitlab.token_file"
     " or the environment variable GITLAB_TOKEN"
 )
 _NO_SCOPE = "neither projects nor groups are given; list at least one, for example groups: [group]"
+
+
+_SHORTEST_SECRET = 16
+
+
+def _some(values: tuple[T, ...]) -> tuple[T, ...]:
+    if not values:
+        raise refusal("an empty list would expose nothing; leave the key out for all")
+    return tuple(dict.fromkeys(values))
 
 
 class Section(BaseModel):
@@ -71,6 +85,7 @@ class GitlabSettings(Section):
     ssl_verify: Boolean = True
     timeout: PositiveDuration = Duration.parse("30s")
     max_requests_per_second: Rate = 10.0
+    rate_limit_reserve: Share = 0.1
     concurrency: Count = 8
 
     @field_validator("token_file")
@@ -125,7 +140,9 @@ class PollSettings(Section):
     """When to ask GitLab, and how far back."""
 
     interval: PositiveDuration = Duration.parse("5m")
+    freshness: PositiveDuration = Duration.parse("15m")
     discovery_interval: PositiveDuration = Duration.parse("1h")
+    reconcile_interval: PositiveDuration = Duration.parse("6h")
     history: PositiveDuration = Duration.parse("95d")
     retention: PositiveDuration = Duration.parse("400d")
 
@@ -150,6 +167,48 @@ class LeadTimeSettings(Section):
     exclude_authors: tuple[Text, ...] = ()
     aggregation: Literal["merge_requests", "daily_medians"] = "merge_requests"
     first_deployment: Literal["exclude", "include"] = "exclude"
+
+
+class MetricsSettings(Section):
+    """Which series are exposed; the windows stand at the top level."""
+
+    levels: Annotated[tuple[Literal["project", "group"], ...], AfterValidator(_some)] = (
+        "project",
+        "group",
+    )
+    tiers: Annotated[tuple[Tier, ...], AfterValidator(_some)] = get_args(Tier)
+    percentiles: Annotated[tuple[Percentile, ...], AfterValidator(_some)] = (50, 75, 95)
+    max_series: Count = 500_000
+
+
+class WebhookSettings(Section):
+    """GitLab's deployment events; without a secret there is no such path."""
+
+    # Before `secret`, whose validator looks at it.
+    secret_file: ExistingFile | None = None
+    secret: SecretStr | None = None
+    spacing: PositiveDuration = Duration.parse("3m")
+
+    @field_validator("secret", mode="before")
+    @classmethod
+    def _one_secret(cls, secret: object, info: ValidationInfo) -> object:
+        if secret is None:
+            return None
+        if info.data.get("secret_file", ...) is not None:
+            raise refusal("given together with webhook.secret_file; keep one of the two")
+        if not isinstance(secret, str | SecretStr):
+            raise refusal("the secret must be text; put quotes around it")
+        text = secret.get_secret_value() if isinstance(secret, SecretStr) else secret
+        if len(text) < _SHORTEST_SECRET or token_flaw(text):
+            raise refusal(
+                f"the secret must be {_SHORTEST_SECRET} characters or more, without spaces"
+            )
+        return secret
+
+    @property
+    def enabled(self) -> bool:
+        """Whether events are listened for."""
+        return self.secret is not None or self.secret_file is not None
 
 
 class StoreSettings(Section):
@@ -184,6 +243,8 @@ class Settings(Section):
     lead_time: LeadTimeSettings = LeadTimeSettings()
     timezone: Timezone = ZoneInfo("UTC")
     windows: tuple[PositiveDuration, ...] = tuple(map(Duration.parse, ("1d", "7d", "30d", "90d")))
+    metrics: MetricsSettings = MetricsSettings()
+    webhook: WebhookSettings = WebhookSettings()
     store: StoreSettings = StoreSettings()
     api: ApiSettings = ApiSettings()
 
@@ -217,7 +278,8 @@ class Settings(Section):
         """The secrets written in the configuration itself, for redaction in logs."""
         password = make_url(self.store.url).password
         token = self.gitlab.token.get_secret_value() if self.gitlab.token else None
-        return tuple(filter(None, (token, password)))
+        secret = self.webhook.secret.get_secret_value() if self.webhook.secret else None
+        return tuple(filter(None, (token, password, secret)))
 
     def warnings(self) -> list[str]:
         """What is allowed but worth a word at start, one line each, naming the key."""
@@ -227,6 +289,11 @@ class Settings(Section):
             found.append(
                 f"poll.retention: {retention} is shorter than poll.history ({history});"
                 f" facts are kept for {self.effective_retention}"
+            )
+        if self.poll.freshness.seconds < self.poll.interval.seconds:
+            found.append(
+                f"poll.freshness: {self.poll.freshness} is shorter than poll.interval"
+                f" ({self.poll.interval}); no project is asked more often than every interval"
             )
         found += [
             f"windows: {window} is longer than poll.history ({history});"

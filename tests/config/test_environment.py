@@ -43,11 +43,14 @@ def test_everything_can_come_from_the_environment(tmp_path: Path) -> None:
         "gitlab.ssl_verify": ("false", False),
         "gitlab.timeout": ("7s", "7s"),
         "gitlab.max_requests_per_second": ("2.5", 2.5),
+        "gitlab.rate_limit_reserve": ("0.25", 0.25),
         "gitlab.concurrency": ("3", 3),
         "projects": ("a/b, 42", ("a/b", 42)),
         "groups": ("[g, {path: 7, archived: true}]", None),
         "exclude": ("^x/,-y$", None),
         "poll.interval": ("1m", "1m"),
+        "poll.freshness": ("20m", "20m"),
+        "poll.reconcile_interval": ("12h", "12h"),
         "poll.discovery_interval": ("2m", "2m"),
         "poll.history": ("3d", "3d"),
         "poll.retention": ("4d", "4d"),
@@ -58,6 +61,12 @@ def test_everything_can_come_from_the_environment(tmp_path: Path) -> None:
         "lead_time.first_deployment": ("include", "include"),
         "timezone": ("Europe/Berlin", "Europe/Berlin"),
         "windows": ("[1d, 14d]", None),
+        "metrics.levels": ("project", ("project",)),
+        "metrics.tiers": ("production, staging", ("production", "staging")),
+        "metrics.percentiles": ("50, 95", (50, 95)),
+        "metrics.max_series": ("1000", 1000),
+        "webhook.secret": ("Zq7SecretOfTheHook", None),
+        "webhook.spacing": ("1m", "1m"),
         "store.url": ("postgresql+psycopg://u:p@h/d", "postgresql+psycopg://u:p@h/d"),
         "api.auth": ("none", "none"),
         "api.payload": ("date_value", "date_value"),
@@ -66,7 +75,7 @@ def test_everything_can_come_from_the_environment(tmp_path: Path) -> None:
         "gitlab.token": (TOKEN + "2", None),
     }
     keys = {".".join(key.path): key for key in setting_keys()}
-    assert keys.keys() - given.keys() == {"gitlab.token_file"}
+    assert keys.keys() - given.keys() == {"gitlab.token_file", "webhook.secret_file"}
     settings = load(None, {keys[name].variable: text for name, (text, _) in given.items()})
     for name, (_, expected) in given.items():
         if expected is not None:

@@ -161,6 +161,8 @@ WRONG_GITLAB = [
     ("concurrency: 0", r"gitlab\.concurrency: 0 is below 1; write 1 or more"),
     ("concurrency: 1.5", r"gitlab\.concurrency: 1\.5 is not a whole number"),
     ("concurrency: many", r"gitlab\.concurrency: 'many' is not a whole number"),
+    ("rate_limit_reserve: 1", r"gitlab\.rate_limit_reserve: 1 is not a share; write 0 or more"),
+    ("rate_limit_reserve: 10%", r"gitlab\.rate_limit_reserve: '10%' is not a share"),
     ("ssl_verify: 1", r"gitlab\.ssl_verify: 1 is not a boolean; write true or false"),
     ("ssl_verify: maybe", r"gitlab\.ssl_verify: 'maybe' is not a boolean"),
     ("ca_file: /does/not/exist", r"gitlab\.ca_file: '/does/not/exist' does not exist; write the"),
@@ -177,6 +179,29 @@ def test_a_wrong_value_about_gitlab_is_refused(tmp_path: Path, text: str, messag
     messages = refusal(write(tmp_path, content))
     assert len(messages) == 1, messages
     assert re.match(re.escape(f"{tmp_path}/config.yaml:4: ") + message, messages[0]), messages[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("metrics: {levels: []}", r"metrics\.levels: an empty list would expose nothing"),
+        ("metrics: {levels: [team]}", r"metrics\.levels\[0\]: "),
+        ("metrics: {tiers: [prod]}", r"metrics\.tiers\[0\]: "),
+        ("metrics: {percentiles: [0]}", r"metrics\.percentiles\[0\]: 0 is not a percentile; write"),
+        ("metrics: {percentiles: [99.9]}", r"metrics\.percentiles\[0\]: 99.9 is not a percentile"),
+        ("webhook: {secret: short}", r"webhook\.secret: the secret must be 16 characters or more"),
+        ("webhook: {secret: 7}", r"webhook\.secret: the secret must be text"),
+        ("webhook: {secret_file: /none}", r"webhook\.secret_file: '/none' does not exist"),
+    ],
+)
+def test_a_wrong_value_about_what_is_exposed_is_refused(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    """So it is for the keys below metrics and webhook."""
+    content = f"projects: [a/b]\ngitlab: {{token: {TOKEN}}}\n{text}\n"
+    messages = refusal(write(tmp_path, content))
+    assert len(messages) == 1, messages
+    assert re.match(re.escape(f"{tmp_path}/config.yaml:3: ") + message, messages[0]), messages[0]
 
 
 @pytest.mark.parametrize(
