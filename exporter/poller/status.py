@@ -12,7 +12,8 @@ class StatusView:
 
     ``up`` says that the last poll could read GitLab, None before the first, ``seconds`` how long
     it took. ``errors`` counts failed polls by project id, ``failing`` tells why the last one
-    failed. ``requests`` counts requests to GitLab by endpoint and code.
+    failed. ``requests`` counts requests to GitLab by endpoint and code. ``unread`` are the
+    projects that the running poll has yet to read.
     """
 
     up: bool | None
@@ -20,6 +21,7 @@ class StatusView:
     errors: Mapping[int, int]
     failing: Mapping[int, str]
     requests: Mapping[tuple[str, str], int]
+    unread: frozenset[int] = frozenset()
 
 
 @dataclass(slots=True)
@@ -32,11 +34,22 @@ class Status:
     _errors: Counter[int] = field(default_factory=Counter)
     _failing: dict[int, str] = field(default_factory=dict)
     _requests: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _unread: set[int] = field(default_factory=set)
 
     def request(self, endpoint: str, code: str) -> None:
         """Count a request to GitLab."""
         with self._lock:
             self._requests[endpoint, code] += 1
+
+    def begin(self, project_ids: Collection[int]) -> None:
+        """Note the begin of a poll, and what it has to read."""
+        with self._lock:
+            self._unread = set(project_ids)
+
+    def read(self, project_id: int) -> None:
+        """Note that the running poll has read all that is new in a project."""
+        with self._lock:
+            self._unread.discard(project_id)
 
     def failed(self, project_id: int, reason: str) -> None:
         """Note that the poll of a project failed."""
@@ -55,6 +68,7 @@ class Status:
         with self._lock:
             self._up = up
             self._seconds = seconds
+            self._unread.clear()
 
     def view(self) -> StatusView:
         """Return the status as it is now."""
@@ -65,4 +79,5 @@ class Status:
                 dict(self._errors),
                 dict(self._failing),
                 dict(self._requests),
+                frozenset(self._unread),
             )
