@@ -290,11 +290,6 @@ class Settings(Section):
                 f"poll.retention: {retention} is shorter than poll.history ({history});"
                 f" facts are kept for {self.effective_retention}"
             )
-        if self.poll.freshness.seconds < self.poll.interval.seconds:
-            found.append(
-                f"poll.freshness: {self.poll.freshness} is shorter than poll.interval"
-                f" ({self.poll.interval}); no project is asked more often than every interval"
-            )
         found += [
             f"windows: {window} is longer than poll.history ({history});"
             " its gauges stay absent until the stored history covers it"
