@@ -1,6 +1,6 @@
 """Opening the database and bringing its schema up to date."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from sqlite3 import Connection as SqliteConnection
@@ -10,10 +10,21 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, func, make_url, select
 from sqlalchemy.exc import SQLAlchemyError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+
+_MIGRATION_LOCK = 0x6D696772  # "migr"
+
+# A host that vanishes must not keep what its exporter held: PostgreSQL hears of it within a minute.
+_POSTGRESQL = {
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
 
 
 class StoreError(Exception):
@@ -26,9 +37,11 @@ class Database:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._writer = Lock()
-        self._snapshot = (
-            {"isolation_level": "REPEATABLE READ"} if engine.dialect.name == "postgresql" else {}
-        )
+        self.shared = engine.dialect.name == "postgresql"
+        """Whether several exporters may use it at once."""
+        self.fence: Callable[[Connection], None] | None = None
+        """Called at the begin of each writing transaction; it may refuse."""
+        self._snapshot = {"isolation_level": "REPEATABLE READ"} if self.shared else {}
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -47,7 +60,13 @@ class Database:
             self._engine.connect().execution_options(writes=True) as connection,
             connection.begin(),
         ):
+            if self.fence is not None:
+                self.fence(connection)
             yield connection
+
+    def lasting(self) -> Connection:
+        """Return a connection without transactions, of the caller's own until it is closed."""
+        return self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
 
     def close(self) -> None:
         """Close every connection."""
@@ -66,7 +85,7 @@ def open_database(url: str) -> Database:
         raise StoreError("store.url: is no database URL such as sqlite:///dora.db") from None
     with ExitStack() as undo:
         try:
-            engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+            engine = _engine(url)
             undo.callback(engine.dispose)
             if engine.dialect.name == "sqlite":
                 event.listen(engine, "connect", _prepare_sqlite)
@@ -84,6 +103,14 @@ def open_database(url: str) -> Database:
             raise StoreError(f"store.url: cannot open {shown}: {reason}") from None
         undo.pop_all()
     return database
+
+
+def _engine(url: str) -> Engine:
+    if url.startswith("sqlite"):
+        return create_engine(url)
+    given = make_url(url).query
+    arguments = {key: value for key, value in _POSTGRESQL.items() if key not in given}
+    return create_engine(url, pool_pre_ping=True, connect_args=arguments)
 
 
 def _prepare_sqlite(connection: SqliteConnection, _record: object) -> None:
@@ -104,6 +131,9 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def _migrate(connection: Connection, shown: str) -> None:
+    if connection.dialect.name == "postgresql":
+        # Exporters that start together migrate one after the other.
+        connection.execute(select(func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection

@@ -5,18 +5,20 @@ from typing import Self
 
 from exporter.store.engine import Database, open_database
 from exporter.store.history import HistoryStore
+from exporter.store.leadership import Leadership
 from exporter.store.readings import ReadingStore
 from exporter.store.scope import ScopeStore
 
 
 class Store:
-    """The facts in a database: ``scope``, ``readings`` and ``history``."""
+    """The facts in a database: ``scope``, ``readings`` and ``history``; and who may write them."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self.scope = ScopeStore(database)
         self.readings = ReadingStore(database)
         self.history = HistoryStore(database)
+        self.leadership = Leadership(database)
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -28,7 +30,8 @@ class Store:
         return cls(open_database(url))
 
     def close(self) -> None:
-        """Close every connection."""
+        """Close every connection, and let another exporter lead."""
+        self.leadership.resign()
         self._database.close()
 
     def __enter__(self) -> Self:

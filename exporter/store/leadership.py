@@ -1,0 +1,113 @@
+"""Who polls, where several exporters share one PostgreSQL: one of them, and all of them serve.
+
+The leader holds a session's advisory lock on a connection of its own. PostgreSQL takes the lock
+back when that connection ends, so a leader that is killed is succeeded at once by whoever asks
+next. A leader that lost its connection but lives, and does not know it yet, is fenced off: each
+leader begins a new term, kept in the store, and writing in an older term is refused.
+https://www.postgresql.org/docs/current/explicit-locking.html#ADVISORY-LOCKS
+
+A SQLite file has one exporter, which always leads.
+"""
+
+import logging
+from threading import Lock
+
+from sqlalchemy import Connection, func, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from exporter.store import schema
+from exporter.store.engine import Database, StoreError
+from exporter.store.upsert import upsert
+
+log = logging.getLogger(__name__)
+
+_LOCK = 0x646F7261  # "dora"; PostgreSQL keeps the locks of each database apart
+_TERM = "term"
+
+
+class LostLeadError(StoreError):
+    """Another exporter leads meanwhile; nothing was written."""
+
+
+class Leadership:
+    """One exporter's part in the election; safe to use from several threads."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._lock = Lock()
+        self._connection: Connection | None = None
+        self._term: int | None = None
+        self._elected = database.shared
+
+    def hold(self) -> bool:
+        """Take the lead if nobody has it, or keep it; return whether this exporter leads.
+
+        Raises:
+            SQLAlchemyError: if the database cannot be asked; then it does not lead.
+        """
+        if not self._elected:
+            return True
+        with self._lock:
+            if self._connection is not None and not self._still_held(self._connection):
+                self._drop()
+            if self._connection is None:
+                self._take()
+            return self._connection is not None
+
+    @property
+    def leads(self) -> bool:
+        """Whether this exporter led when it last asked."""
+        return not self._elected or self._connection is not None
+
+    def resign(self) -> None:
+        """Give the lead up, so that another exporter need not wait for it."""
+        with self._lock:
+            self._drop()
+
+    def _take(self) -> None:
+        connection = self._database.lasting()
+        try:
+            taken = connection.execute(select(func.pg_try_advisory_lock(_LOCK))).scalar_one()
+            if taken:
+                self._term = self._begin_term()
+                self._database.fence = self._check_term
+                self._connection = connection
+                log.info("this exporter leads the polls", extra={"term": self._term})
+        finally:
+            if self._connection is not connection:
+                connection.close()
+
+    def _begin_term(self) -> int:
+        self._database.fence = None
+        with self._database.writing() as connection:
+            # Waits for what the leader before is writing, and makes it the last.
+            before = connection.execute(
+                select(schema.state.c.value).where(schema.state.c.key == _TERM).with_for_update()
+            ).scalar_one_or_none()
+            term = int(before or 0) + 1
+            upsert(connection, schema.state, [{"key": _TERM, "value": str(term)}], ["value"])
+        return term
+
+    def _check_term(self, connection: Connection) -> None:
+        present = connection.execute(
+            select(schema.state.c.value)
+            .where(schema.state.c.key == _TERM)
+            .with_for_update(read=True)
+        ).scalar_one_or_none()
+        if present != str(self._term):
+            raise LostLeadError("another exporter leads the polls meanwhile")
+
+    def _still_held(self, connection: Connection) -> bool:
+        try:
+            connection.execute(select(1))
+        except SQLAlchemyError as error:
+            log.warning("the lead is lost, the connection broke: %s", type(error).__name__)
+            return False
+        return True
+
+    def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            # Closed for good, not given back to a pool: that would keep the lock.
+            connection.invalidate()
+            connection.close()
