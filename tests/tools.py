@@ -2,16 +2,21 @@
 
 import os
 import shutil
+from typing import NoReturn
 
 import pytest
+
+
+def missing(what: str) -> NoReturn:
+    """Skip the test for want of something; in CI it fails."""
+    if os.environ.get("CI"):
+        pytest.fail(what)
+    pytest.skip(what)
 
 
 def require(program: str) -> str:
     """Return the path of a program; without it the test is skipped, but in CI it fails."""
     path = shutil.which(program)
     if path is None:
-        missing = f"{program} is not installed"
-        if os.environ.get("CI"):
-            pytest.fail(missing)
-        pytest.skip(missing)
+        missing(f"{program} is not installed")
     return path

@@ -13,6 +13,7 @@ import pytest
 from tests.contract.conftest import Start, exporter_with
 from tests.contract.serving import ask
 from tests.contract.world import TOKENS
+from tests.tools import missing, require
 
 __all__ = ["exporter_with"]
 
@@ -22,21 +23,6 @@ _SECONDS = 100
 
 Gitbeaker = Callable[..., Any]
 Curl = Callable[[str], str]
-
-
-def missing(what: str) -> None:
-    """Skip the test for want of something; in CI it fails."""
-    if os.environ.get("CI"):
-        pytest.fail(what)
-    pytest.skip(what)
-
-
-def require(program: str) -> str:
-    """Return the path of a program; without it the test is skipped, but in CI it fails."""
-    path = shutil.which(program)
-    if path is None:
-        missing(f"{program} is not installed")
-    return str(path)
 
 
 @pytest.fixture(scope="session")

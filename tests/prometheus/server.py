@@ -1,6 +1,5 @@
 """A private Prometheus server that scrapes one target every second."""
 
-import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,8 +10,8 @@ import requests
 import yaml
 
 from tests.ports import free_port
+from tests.prometheus.process import running
 from tests.tools import require
-from tests.waiting import wait_until
 
 Labels = frozenset[tuple[str, str]]
 
@@ -76,30 +75,13 @@ def scraping(
             }
         )
     )
-    with (folder / "log").open("w+") as log:
-        process = subprocess.Popen(
-            [
-                program,
-                f"--config.file={folder / 'prometheus.yml'}",
-                f"--storage.tsdb.path={folder / 'data'}",
-                f"--storage.tsdb.retention.time={retention}",
-                f"--web.listen-address=127.0.0.1:{port}",
-            ],
-            stdout=log,
-            stderr=log,
-        )
-        server = Prometheus(f"http://127.0.0.1:{port}")
-        try:
-            wait_until(lambda: process.poll() is not None or _ready(server.url))
-            assert process.poll() is None, (folder / "log").read_text()
-            yield server
-        finally:
-            process.terminate()
-            process.wait(30)
-
-
-def _ready(url: str) -> bool:
-    try:
-        return requests.get(f"{url}/-/ready", timeout=5).status_code == 200
-    except requests.ConnectionError:
-        return False
+    address = f"127.0.0.1:{port}"
+    command = [
+        program,
+        f"--config.file={folder / 'prometheus.yml'}",
+        f"--storage.tsdb.path={folder / 'data'}",
+        f"--storage.tsdb.retention.time={retention}",
+        f"--web.listen-address={address}",
+    ]
+    with running(command, address, folder / "log"):
+        yield Prometheus(f"http://{address}")

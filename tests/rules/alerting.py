@@ -1,6 +1,5 @@
 """A private Alertmanager, and a private Prometheus that tells it what its rules raise."""
 
-import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,9 +10,9 @@ import requests
 import yaml
 
 from tests.ports import free_port
+from tests.prometheus.process import running
 from tests.prometheus.server import Prometheus
 from tests.tools import require
-from tests.waiting import wait_until
 
 EVERY_SECOND = {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
 
@@ -45,7 +44,7 @@ def alertmanager(folder: Path) -> Iterator[Alertmanager]:
         f"--web.listen-address={address}",
         "--cluster.listen-address=",
     ]
-    with _running(command, address, folder / "alertmanager.log"):
+    with running(command, address, folder / "alertmanager.log"):
         yield Alertmanager(address)
 
 
@@ -70,25 +69,5 @@ def prometheus(
         f"--storage.tsdb.path={folder / 'prometheus'}",
         f"--web.listen-address={address}",
     ]
-    with _running(command, address, folder / "prometheus.log"):
+    with running(command, address, folder / "prometheus.log"):
         yield Prometheus(f"http://{address}")
-
-
-@contextmanager
-def _running(command: Sequence[str], address: str, log: Path) -> Iterator[None]:
-    with log.open("w") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output)
-        try:
-            wait_until(lambda: process.poll() is not None or _ready(address))
-            assert process.poll() is None, log.read_text()
-            yield
-        finally:
-            process.terminate()
-            process.wait(30)
-
-
-def _ready(address: str) -> bool:
-    try:
-        return requests.get(f"http://{address}/-/ready", timeout=5).status_code == 200
-    except requests.ConnectionError:
-        return False
