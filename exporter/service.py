@@ -41,7 +41,10 @@ class Service:
         self.status = Status()
         self.store = Store.open(settings.store.url)
         self.budget = Budget(
-            self.clock, self.stop, requests_per_second=settings.gitlab.max_requests_per_second
+            self.clock,
+            self.stop,
+            requests_per_second=settings.gitlab.max_requests_per_second,
+            reserve=settings.gitlab.rate_limit_reserve,
         )
         # Callers of the JSON API spend a budget of their own: they must not hold up the polls.
         self._callers = Callers(

@@ -40,7 +40,9 @@ class _Job(BaseModel):
     finished_at: When | None = None
 
 
-class _EnvironmentName(BaseModel):
+class EnvironmentName(BaseModel):
+    """An environment as a deployment names it."""
+
     id: int
     name: str
     created_at: When | None = None
@@ -56,7 +58,7 @@ class DeploymentAnswer(BaseModel):
     status: str
     created_at: When | None = None
     updated_at: When | None = None
-    environment: _EnvironmentName
+    environment: EnvironmentName
     deployable: _Job | None = None
 
     def finish(self) -> tuple[Instant, str]:

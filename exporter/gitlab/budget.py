@@ -24,7 +24,18 @@ _PAUSE_UNTOLD = 10.0
 class Budget:
     """Gives out the moments at which requests may start."""
 
-    def __init__(self, clock: Clock, stop: Event, *, requests_per_second: float) -> None:
+    def __init__(
+        self, clock: Clock, stop: Event, *, requests_per_second: float, reserve: float = 0.0
+    ) -> None:
+        """Begin with nothing spent.
+
+        Args:
+            clock: tells when requests may start.
+            stop: set when the exporter is shutting down.
+            requests_per_second: the most that are started, whatever GitLab allows.
+            reserve: the share of GitLab's own limit, 0 to 1, that is left for others.
+        """
+        self._reserve = reserve
         self._clock = clock
         self._stop = stop
         self._spacing = 1 / requests_per_second
@@ -63,6 +74,7 @@ class Budget:
     def observe(self, status: int, headers: Mapping[str, str]) -> None:
         """Learn from the headers of an answer."""
         remaining = _number(headers.get("RateLimit-Remaining"))
+        kept = self._reserve * max(_number(headers.get("RateLimit-Limit")) or 0, 0)
         with self._lock:
             self._learn_time(headers.get("Date"))
             if remaining is not None:
@@ -70,8 +82,8 @@ class Budget:
             if status == 429:
                 told = self._told_pause(headers) or 0
                 self._pause(told if told > 0 else _PAUSE_UNTOLD)
-            elif remaining is not None and remaining <= max(self._open - 1, 0):
-                # What is left goes to the requests of the other threads, which are on their way.
+            elif remaining is not None and remaining - kept <= max(self._open - 1, 0):
+                # What is left but for the reserve goes to the other threads' requests under way.
                 self._pause(self._until_reset(headers) or 0)
 
     def server_time(self) -> int:

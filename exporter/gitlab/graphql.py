@@ -18,11 +18,6 @@ QUERIES_A_REQUEST = 20
 
 _LAG = microseconds(timedelta(days=1))
 
-DETECT = """{
-  deployment: __type(name: "Deployment") { fields { name } }
-  environment: __type(name: "Environment") { fields { name } }
-}"""
-
 _ENVIRONMENTS = """query($path: ID!, $after: String) {
   project(fullPath: $path) {
     id
@@ -80,12 +75,6 @@ class ProjectDetails:
 
     environments: list[EnvironmentAnswer] | None
     finishes: dict[int, Instant]
-
-
-def has_exact_finishes(client: Client) -> bool:
-    """Ask, in one request, whether this GitLab tells in GraphQL when a deployment finished."""
-    (data,) = client.graphql([(DETECT, {})])
-    return _has_field(data, "deployment", "finishedAt") and _has_field(data, "environment", "tier")
 
 
 def read_details(
@@ -152,10 +141,3 @@ def _take(walk: _Walk, data: Any, details: ProjectDetails) -> bool:
     return walk.after is not None and any(
         reached > earliest - _LAG for earliest in walk.wanted.values()
     )
-
-
-def _has_field(data: Any, type_name: str, field: str) -> bool:
-    try:
-        return field in {one["name"] for one in data[type_name]["fields"]}
-    except (KeyError, TypeError):
-        return False

@@ -20,9 +20,8 @@ https://docs.gitlab.com/ee/api/deployments.html
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import replace
-from threading import Lock
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from exporter.clock import Clock
 from exporter.dora.facts import Environment, MergeRequest, Project
@@ -34,19 +33,35 @@ from exporter.gitlab.answers import (
     read,
     read_merge_request,
 )
+from exporter.gitlab.capabilities import Capabilities
 from exporter.gitlab.client import Client
-from exporter.gitlab.errors import RefusedError, TransientError
+from exporter.gitlab.errors import RefusedError, TransientError, UnauthorizedError
+from exporter.gitlab.linked import read_linked
 from exporter.gitlab.listing import DeploymentLists, Listing, next_cursor
+from exporter.gitlab.multiplex import Multiplex
+from exporter.gitlab.overview import Overview, OverviewEnvironment, read_newest, read_overviews
 from exporter.instant import Instant
 from exporter.store import ProjectState, Reading, SeenDeployment
 
 log = logging.getLogger(__name__)
 
-DETECT_AGAIN = 600.0
-"""Seconds until GraphQL is tried again after it could not be reached."""
-
-
 _Exact = dict[int, Instant]
+
+Newer = tuple[Overview, Collection[OverviewEnvironment]]
+"""What a project has now, and the environments whose last success is new."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is new in a project, read together with other projects.
+
+    ``rows`` are the successful deployments that finished at its cursor or later in the
+    environments that were deployed to, ``environments`` all that it has.
+    """
+
+    rows: Sequence[DeploymentAnswer]
+    environments: Sequence[EnvironmentAnswer]
+    asked_at: Instant
 
 
 class _GraphQLLostError(Exception):
@@ -59,9 +74,8 @@ class GitLabSource:
     def __init__(self, client: Client, clock: Clock) -> None:
         self._client = client
         self._clock = clock
-        self._lock = Lock()
-        self._graphql: bool | None = None
-        self._detect_at = 0.0
+        self._capabilities = Capabilities(client, clock)
+        self._multiplex = Multiplex(client)
         self._lists = DeploymentLists(client)
 
     def now(self) -> Instant:
@@ -77,6 +91,7 @@ class GitLabSource:
         unknown: Callable[[Collection[int]], set[int]],
         guessed: Callable[[], Sequence[SeenDeployment]],
         environments_due: bool,
+        change: Change | None = None,
     ) -> tuple[Reading, str]:
         """Read what is new in a project since it was read last.
 
@@ -87,6 +102,7 @@ class GitLabSource:
             unknown: says which deployments are not stored.
             guessed: gives the stored deployments whose finish is a guess.
             environments_due: whether the environments are wanted though nothing was deployed.
+            change: what was read of it already.
 
         Returns:
             The reading, and the project's full path now.
@@ -97,6 +113,8 @@ class GitLabSource:
         asked_at = min(self.now(), self._clock.now())
         if state.cursor is None:
             listing = self._lists.first(project.id, since)
+        elif change is not None:
+            listing, asked_at = Listing(change.rows), min(asked_at, change.asked_at)
         else:
             listing = Listing(self._lists.after(project.id, state.cursor))
         found = {row.id: row for row in listing.rows if row.status == "success"}
@@ -109,7 +127,9 @@ class GitLabSource:
         environments: list[EnvironmentAnswer] | None = None
         exact: _Exact | None = {}
         inexact = self._inexact(guessed)
-        if new or environments_due or state.cursor is None or inexact:
+        if change is not None and not inexact:
+            environments = list(change.environments)
+        elif new or environments_due or state.cursor is None or inexact:
             names = {row.environment.id: row.environment.name for row in found.values()}
             names |= {
                 one.id: one.name for one in state.environments.values() if one.id not in names
@@ -135,6 +155,77 @@ class GitLabSource:
             path,
         )
 
+    def has_overviews(self) -> bool:
+        """Whether this GitLab tells of many projects at once."""
+        return self._capabilities.now().overview
+
+    def overviews(self, projects: Sequence[Project]) -> dict[int, Overview]:
+        """Return, by project, its environments with their last successes, as far as GraphQL tells.
+
+        Projects that are left out must be asked one by one.
+
+        Raises:
+            StoppedError: if the exporter is shutting down.
+        """
+        if not projects or not self._capabilities.now().overview:
+            return {}
+        try:
+            return read_overviews(self._multiplex, projects)
+        except (RefusedError, TransientError) as error:
+            self._lost(error)
+            return {}
+
+    def changes(
+        self, changed: Mapping[Project, Newer], cursors: Mapping[int, Instant]
+    ) -> dict[int, Change]:
+        """Return, by project, what is new in environments that were deployed to.
+
+        Projects that are left out must be asked one by one.
+
+        Args:
+            changed: the overview of each project, and those of its environments.
+            cursors: by project, from where its deployments are wanted.
+
+        Raises:
+            StoppedError: if the exporter is shutting down.
+        """
+        if not changed:
+            return {}
+        asked_at = min(self.now(), self._clock.now())
+        try:
+            rows = read_newest(
+                self._multiplex, {one: newer for one, (_, newer) in changed.items()}, cursors
+            )
+        except (RefusedError, TransientError) as error:
+            self._lost(error)
+            return {}
+        return {
+            one.id: Change(rows[one.id], overview.environments, asked_at)
+            for one, (overview, _) in changed.items()
+            if one.id in rows
+        }
+
+    def linked(self, wanted: Mapping[Project, Collection[int]]) -> dict[int, list[MergeRequest]]:
+        """Return merge requests by deployment, as far as GraphQL tells.
+
+        Deployments that are left out must be asked one by one.
+
+        Raises:
+            StoppedError: if the exporter is shutting down.
+        """
+        if not wanted or not self._capabilities.now().links:
+            return {}
+        try:
+            return read_linked(self._multiplex, wanted)
+        except (RefusedError, TransientError) as error:
+            self._lost(error)
+            return {}
+
+    def _lost(self, error: RefusedError | TransientError) -> None:
+        # A refused token is refused by REST too, which tells of it project by project.
+        if not isinstance(error, UnauthorizedError):
+            self._capabilities.lost(error)
+
     def merge_requests(self, project_id: int, deployment_id: int) -> list[MergeRequest]:
         """Return the merge requests that GitLab linked to a deployment."""
         path = f"/projects/{project_id}/deployments/{deployment_id}/merge_requests"
@@ -148,7 +239,7 @@ class GitLabSource:
 
         The finishes are None if GraphQL, which answered before, does not any more.
         """
-        if not deployments or not self._has_graphql():
+        if not deployments or not self._capabilities.now().finishes:
             return project.path, self._environments(project.id), {}
         wanted: dict[str, dict[int, Instant]] = defaultdict(dict)
         for one in deployments:
@@ -163,7 +254,7 @@ class GitLabSource:
                 path = self.project_path(project.id)
                 details = self._graphql_details(project.id, path, wanted)
         except _GraphQLLostError as error:
-            self._lost_graphql(error)
+            self._capabilities.lost(error)
             return path, self._environments(project.id), None
         if details is None or details.environments is None:
             found = self._environments(project.id)
@@ -259,31 +350,10 @@ class GitLabSource:
 
     def _inexact(self, guessed: Callable[[], Sequence[SeenDeployment]]) -> Sequence[SeenDeployment]:
         """Return the stored deployments whose finish GraphQL could make exact."""
-        if self._graphql is False:
+        if self._capabilities.without_finishes:
             return ()
         guesses = guessed()
-        return guesses if guesses and self._has_graphql() else ()
-
-    def _has_graphql(self) -> bool:
-        with self._lock:
-            if self._graphql is None and self._clock.monotonic() >= self._detect_at:
-                try:
-                    self._graphql = graphql.has_exact_finishes(self._client)
-                except RefusedError as error:
-                    self._graphql = False
-                    log.info("this GitLab answers no GraphQL, finishes are estimated: %s", error)
-                except TransientError as error:
-                    # Finishes read from jobs meanwhile are made exact once it answers.
-                    self._detect_at = self._clock.monotonic() + DETECT_AGAIN
-                    log.warning("GraphQL cannot be reached, finishes are estimated: %s", error)
-            return bool(self._graphql)
-
-    def _lost_graphql(self, error: Exception) -> None:
-        """Do without GraphQL for a while; finishes read meanwhile are made exact later."""
-        with self._lock:
-            self._graphql = None
-            self._detect_at = self._clock.monotonic() + DETECT_AGAIN
-        log.warning("GraphQL fails, finishes are estimated: %s", error)
+        return guesses if guesses and self._capabilities.now().finishes else ()
 
 
 def _seen(row: DeploymentAnswer) -> SeenDeployment:

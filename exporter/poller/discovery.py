@@ -93,7 +93,7 @@ class Discovery:
                 projects=len(scope.projects), groups=len(scope.groups), failed=len(self._missing)
             ),
         )
-        if whole:
+        if whole and not self._source.has_overviews():  # which tell it at each poll
             self._read_environments(one for one in scope.projects if one.polled_at is not None)
 
     def _many(self, due: set[str]) -> dict[str, Discovered]:

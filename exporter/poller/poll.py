@@ -1,37 +1,32 @@
 """One poll: every project in scope is read as far as it is new, each on its own."""
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import timedelta
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
-from queue import SimpleQueue
 from threading import Event, Lock
 
-from exporter.batches import in_batches
 from exporter.clock import Clock
 from exporter.config import Settings
 from exporter.dora.calendar import day_begins, day_of
-from exporter.dora.facts import MergeRequest, Project
-from exporter.gitlab import GitLabError, GitLabSource, StoppedError
+from exporter.dora.facts import Project
+from exporter.gitlab import GitLabError, GitLabSource
+from exporter.gitlab.listing import OVERLAP
+from exporter.gitlab.overview import Overview
+from exporter.gitlab.plan import Change, Newer
 from exporter.instant import Instant, microseconds
 from exporter.logs import fields
+from exporter.poller.due import Due
+from exporter.poller.links import LinkReader, Wanted, worth_asking
 from exporter.poller.progress import Progress
+from exporter.poller.side_by_side import SideBySide
 from exporter.poller.status import Status
 from exporter.rules import tier_of
-from exporter.store import Links, Scope, Store
-from exporter.store.readings import Unsettled
+from exporter.store import Scope, Store
+from exporter.store.readings import Listed
 
 log = logging.getLogger(__name__)
-
-SETTLED = microseconds(timedelta(minutes=5))
-"""GitLab links merge requests in the background, and itself waits this long before it computes."""
-
-ASK_AGAIN = microseconds(timedelta(minutes=1))
-"""A deployment without links is asked again this long after, until it is settled."""
-
-_SOME = 20
-"""Deployments whose merge requests are read and stored together."""
 
 
 class Poll:
@@ -56,9 +51,15 @@ class Poll:
         self._pruned: Instant | None = None
         self._changing = Lock()
         self._changed: set[int] | None = set()
+        self._due = Due(settings)
+        self._links = LinkReader(source, store.readings, self._note_change)
+        self._guessing: set[int] | None = None
 
-    def run(self) -> bool:
-        """Poll every project; a project that fails is noted and delays no other.
+    def run(self, only: Mapping[int, Collection[str]] | None = None) -> bool:
+        """Poll what is due, or only some projects; one that fails is noted and delays no other.
+
+        Args:
+            only: projects by id, each with the names of environments that were deployed to.
 
         Returns:
             Whether the poll is complete: at least one project could be read, or there is none.
@@ -66,12 +67,26 @@ class Poll:
         at = self._clock.now()
         began = self._clock.monotonic()
         scope = self._store.scope.load()
-        failed = self._read_all(scope, at)
+        before = self._status.view()
+        due = (
+            self._due.choose(
+                scope.projects,
+                at,
+                failing=before.failing,
+                newest=self._store.readings.cursors(),
+            )
+            if only is None
+            else [one for one in scope.projects if one.id in only]
+        )
+        self._status.begin([one.id for one in due])
+        failed = self._read_all(scope, due, at)
         if self._stop.is_set():
             return False
-        good = [one.id for one in scope.projects if one.id not in failed]
+        good = [one.id for one in due if one.id not in failed]
         # Without projects, a poll says something only if discovery saw that there are none.
         up = bool(good) if scope.projects else bool(self._store.scope.sources())
+        if scope.projects and not good and before.failing.keys() >= failed:
+            up = bool(before.up)  # what failed is known to, and of the others nothing was asked
         if up:
             self._store.scope.save_poll(at, good)
             self._prune(at)
@@ -81,9 +96,7 @@ class Poll:
         log.log(
             logging.INFO if up else logging.ERROR,
             "poll finished" if up else "poll failed, no project could be read",
-            extra=fields(
-                projects=len(scope.projects), failed=len(failed), seconds=round(seconds, 3)
-            ),
+            extra=fields(projects=len(due), failed=len(failed), seconds=round(seconds, 3)),
         )
         return up
 
@@ -93,46 +106,93 @@ class Poll:
             changed, self._changed = self._changed, set()
         return changed
 
-    def _read_all(self, scope: Scope, at: Instant) -> set[int]:
-        """Read all projects side by side; return those that failed."""
-        failed: set[int] = set()
-        by_id = {one.id: one for one in scope.projects}
+    def _read_all(self, scope: Scope, due: Sequence[Project], at: Instant) -> set[int]:
+        """Read the projects that are due side by side; return those that failed."""
         progress = Progress("polling", self._clock)
-        progress.expect(len(by_id))
-        due = self._environments_due(by_id)
-        ended: SimpleQueue[Future[list[Unsettled]]] = SimpleQueue()
-        running: dict[Future[list[Unsettled]], int] = {}
+        progress.expect(len(due))
+        changes, unchanged = self._look(due, at)
+        longest_ago = self._environments_due({one.id for one in due} - unchanged)
         with ThreadPoolExecutor(self._settings.gitlab.concurrency, "poll") as pool:
-
-            def begin(project_id: int, work: Callable[[], list[Unsettled]]) -> None:
-                future = pool.submit(work)
-                running[future] = project_id
-                future.add_done_callback(ended.put)
-
-            for one in scope.projects:
-                begin(one.id, partial(self._read_project, one, scope, at, one.id == due))
-            while running:
-                future = ended.get()
-                project_id = running.pop(future)
-                progress.advance()
-                try:
-                    unsettled = future.result()
-                except StoppedError:
-                    continue
-                except Exception as error:  # noqa: BLE001 - one bad project stops no other
-                    if project_id not in failed:
-                        failed.add(project_id)
-                        self._note_failure(by_id[project_id], error)
-                    continue
-                for some in in_batches(unsettled, _SOME):
-                    progress.expect(1)
-                    begin(project_id, partial(self._read_links, project_id, some))
+            reading = SideBySide(pool, self._links.read, self, progress)
+            for one in due:
+                if one.id not in unchanged:
+                    change = changes.get(one.id)
+                    work = partial(
+                        self._read_project, one, scope, at, one.id == longest_ago, change
+                    )
+                    reading.read(one, work)
+            for one in due:
+                if one.id in unchanged:
+                    progress.advance()
+                    reading.want(one, self._unsettled(one))
+            reading.finish()
         progress.finish()
-        return failed
+        return reading.failures
+
+    def _look(self, due: Sequence[Project], at: Instant) -> tuple[dict[int, Change], set[int]]:
+        """Read together, as far as GitLab can, what changed in projects that were read before.
+
+        Returns:
+            What is new by project, and the projects in which nothing is.
+        """
+        readings = self._store.readings
+        before = [one for one in due if one.covered_since is not None]
+        overviews = self._source.overviews(before)
+        if not overviews:
+            return {}, set()
+        lasts = {
+            one.id: overviews[one.id].last_since(one.covered_since)
+            for one in before
+            if one.id in overviews and one.covered_since is not None
+        }
+        unknown = readings.unknown({one for found in lasts.values() for one in found})
+        listed = readings.listed(overviews.keys())
+        if self._guessing is None:
+            self._guessing = readings.guessing()
+        newer: dict[Project, Newer] = {}
+        cursors: dict[int, Instant] = {}
+        unchanged = set()
+        for project in before:
+            overview = overviews.get(project.id)
+            if overview is None or project.id in self._guessing:
+                continue
+            # GitLab may write one a little after another that finished later: so an environment is
+            # read again until a poll came well after its last success.
+            warm = (project.polled_at or 0) - OVERLAP
+            new = [
+                one
+                for number, one in lasts[project.id].items()
+                if number in unknown or (one.finished_at or warm) >= warm
+            ]
+            if new:
+                newer[project] = overview, new
+                cursor = readings.state(project.id).cursor
+                # What GitLab wrote late lies behind the cursor.
+                cursors[project.id] = min(
+                    at if cursor is None else cursor,
+                    *(one.finished_at for one in new if one.finished_at is not None),
+                )
+                continue
+            unchanged.add(project.id)
+            self._keep_environments(project, overview, listed.get(project.id, {}), at)
+        return self._source.changes(newer, cursors), unchanged
+
+    def _keep_environments(
+        self, project: Project, overview: Overview, before: Mapping[int, Listed], at: Instant
+    ) -> None:
+        """Store the environments of a project if they changed without a deployment."""
+        present = overview.known(project.id)
+        if {one.id: (one.name, one.tier) for one in present} != before:
+            self._store.readings.save_environments(project.id, present, at=at)
 
     def _read_project(
-        self, project: Project, scope: Scope, at: Instant, environments_due: bool
-    ) -> list[Unsettled]:
+        self,
+        project: Project,
+        scope: Scope,
+        at: Instant,
+        environments_due: bool,
+        change: Change | None,
+    ) -> list[Wanted]:
         """Read deployments and environments; return whose merge requests are to be read."""
         readings = self._store.readings
         state = readings.state(project.id)
@@ -143,9 +203,11 @@ class Poll:
             unknown=readings.unknown,
             guessed=lambda: readings.guessed(project.id),
             environments_due=environments_due,
+            change=change,
         )
         if path != project.path:
             self._store.scope.rename_project(project.id, path)
+            project = replace(project, path=path)
         new = readings.save(
             project.id,
             reading,
@@ -155,41 +217,33 @@ class Poll:
         )
         if new or reading.corrected:
             self._note_change(project.id)
+        if reading.corrected or any(
+            one.finish_source != "deployment" for one in reading.deployments
+        ):
+            self._guessing = None
+        return self._unsettled(project)
+
+    def _unsettled(self, project: Project) -> list[Wanted]:
+        """Return the deployments of a project whose merge requests are to be read now."""
         include_first = self._settings.lead_time.first_deployment == "include"
         now = self._source.now()
         return [
-            one
-            for one in readings.unsettled(project.id, include_first=include_first)
-            if _worth_asking(one, now)
+            (project, one)
+            for one in self._store.readings.unsettled(project.id, include_first=include_first)
+            if worth_asking(one, now)
         ]
-
-    def _read_links(self, project_id: int, some: Sequence[Unsettled]) -> list[Unsettled]:
-        """Read and store the merge requests of some deployments; nothing is left to do after."""
-        linked: dict[int, list[MergeRequest]] = {}
-        final = set()
-        try:
-            for one in some:
-                now = self._source.now()
-                found = self._source.merge_requests(project_id, one.id)
-                # GitLab takes no link back: none any more means the environment was deleted.
-                if found or not one.linked:
-                    linked[one.id] = found
-                if now - one.finished_at >= SETTLED:
-                    final.add(one.id)
-        finally:
-            if linked or final:
-                self._store.readings.save_links(
-                    project_id, linked, final=final, at=self._source.now()
-                )
-                self._note_change(project_id)
-        return []
 
     def _note_change(self, project_id: int) -> None:
         with self._changing:
             if self._changed is not None:
                 self._changed.add(project_id)
 
-    def _note_failure(self, project: Project, error: Exception) -> None:
+    def read(self, project_id: int) -> None:
+        """Note that all that is new in a project is stored."""
+        self._status.read(project_id)
+
+    def failed(self, project: Project, error: Exception) -> None:
+        """Note that a project cannot be read."""
         if isinstance(error, GitLabError):
             kind, reason = error.kind, str(error)
         else:
@@ -224,12 +278,3 @@ class Poll:
             with self._changing:
                 self._changed = None
             log.info("deployments older than the retention deleted", extra=fields(number=gone))
-
-
-def _worth_asking(one: Unsettled, now: Instant) -> bool:
-    """Whether a deployment's links may have changed since they were read."""
-    if one.links is Links.UNREAD or one.read_at is None:
-        return True
-    if now - one.finished_at >= SETTLED:
-        return True
-    return not one.linked and now - one.read_at >= ASK_AGAIN

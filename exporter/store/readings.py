@@ -6,7 +6,7 @@ few deployments at a time, last the moment up to which the project is known. Kil
 the next poll goes on where this one stopped.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -91,6 +91,10 @@ class Reading:
     corrected: Sequence[SeenDeployment] = ()
 
 
+Listed = tuple[str, str | None]
+"""Name and tier of an environment."""
+
+
 @dataclass(frozen=True, slots=True)
 class Unsettled:
     """A deployment whose merge requests are not final yet."""
@@ -155,6 +159,40 @@ class ReadingStore:
                 )
             )
             return [SeenDeployment(*row) for row in rows]
+
+    def guessing(self) -> set[int]:
+        """Return the projects with deployments whose finish GitLab might still make exact."""
+        deployments = schema.deployments
+        query = (
+            select(deployments.c.project_id)
+            .where(deployments.c.finish_source.not_in(["deployment", "unconfirmed"]))
+            .distinct()
+        )
+        with self._database.reading() as connection:
+            return set(connection.execute(query).scalars())
+
+    def listed(self, project_ids: Collection[int]) -> dict[int, dict[int, Listed]]:
+        """Return, by project and id, the environments that GitLab listed last."""
+        environments = schema.environments
+        found: dict[int, dict[int, Listed]] = defaultdict(dict)
+        with self._database.reading() as connection:
+            for some in in_batches(sorted(project_ids), _PARAMETERS):
+                query = select(
+                    environments.c.project_id,
+                    environments.c.id,
+                    environments.c.name,
+                    environments.c.tier,
+                ).where(environments.c.project_id.in_(some), environments.c.listed)
+                for project_id, number, name, tier in connection.execute(query):
+                    found[project_id][number] = name, tier
+        return found
+
+    def cursors(self) -> dict[int, Instant]:
+        """Return, by project, from where the next poll asks: shortly before its newest finish."""
+        projects = schema.projects
+        query = select(projects.c.id, projects.c.cursor).where(projects.c.cursor.is_not(None))
+        with self._database.reading() as connection:
+            return {row.id: row.cursor for row in connection.execute(query)}
 
     def unknown(self, ids: Collection[int]) -> set[int]:
         """Return which of these deployments are not stored yet."""

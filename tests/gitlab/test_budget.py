@@ -189,3 +189,16 @@ def test_nothing_starts_after_the_stop(budget: Budget, stop: Event) -> None:
     stop.set()
     with pytest.raises(StoppedError):
         budget.spend()
+
+
+@pytest.mark.parametrize(
+    ("limit", "remaining", "seconds"),
+    [("600", "61", 0), ("600", "60", 12), ("600", "0", 12), ("5", "1", 0), ("none", "1", 0)],
+)
+def test_a_share_of_the_limit_is_left_for_others(
+    clock: LockstepClock, stop: Event, limit: str, remaining: str, seconds: float
+) -> None:
+    budget = Budget(clock, stop, requests_per_second=10, reserve=0.1)
+    told = {"RateLimit-Remaining": remaining, "RateLimit-Reset": epoch(12)}
+    observe(budget, 200, {**told, "RateLimit-Limit": limit})
+    assert pause(budget, clock) == pytest.approx(seconds, abs=1e-4)

@@ -4,16 +4,14 @@ from datetime import timedelta
 
 import pytest
 
-from exporter.gitlab import Client, RefusedError
-from exporter.gitlab.errors import TransientError
+from exporter.gitlab import Client
 from exporter.gitlab.graphql import (
     QUERIES_A_REQUEST,
     UnknownPathError,
-    has_exact_finishes,
     read_details,
 )
 from exporter.instant import Instant, from_datetime
-from exporter.simulator import Fault, SimulatedGitLab, World
+from exporter.simulator import SimulatedGitLab, World
 from exporter.simulator.world import Deployment, Project
 from exporter.simulator.world import Environment as Place
 from tests.gitlab.clock import NOON
@@ -191,46 +189,3 @@ def test_project_that_moved_is_not_known_by_its_old_path(
         read_details(client, "top/app", {})
     details = read_details(client, "top/sub/app", {})
     assert details.environments == []
-
-
-# What GitLab has
-
-
-def test_recent_gitlab_has_exact_finishes(client: Client) -> None:
-    assert has_exact_finishes(client) is True
-
-
-def test_older_gitlab_has_none(world: World, client: Client) -> None:
-    world.features.graphql_finished_at = False
-    assert has_exact_finishes(client) is False
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        {"errors": [{"message": "introspection is off"}]},
-        {"data": None},
-        {"data": {"deployment": None, "environment": None}},
-        {"data": {"deployment": {"fields": None}, "environment": {}}},
-        {"data": {"deployment": {"fields": [{"name": "finishedAt"}]}, "environment": None}},
-    ],
-)
-def test_gitlab_that_does_not_tell_has_none(
-    serve: Callable[[Answering], ScriptedServer], clients: Clients, answer: object
-) -> None:
-    server = serve(lambda _: Told([answer]))
-    assert has_exact_finishes(clients(server.url)) is False
-
-
-def test_gitlab_without_graphql_refuses(world: World, client: Client) -> None:
-    world.features.graphql = False
-    with pytest.raises(RefusedError):
-        has_exact_finishes(client)
-
-
-def test_gitlab_that_cannot_be_reached_may_have_them(
-    gitlab: SimulatedGitLab, client: Client
-) -> None:
-    gitlab.faults.add(Fault("status", match="graphql", status=503))
-    with pytest.raises(TransientError):
-        has_exact_finishes(client)

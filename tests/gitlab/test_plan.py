@@ -6,7 +6,7 @@ import pytest
 
 from exporter.dora.facts import Environment, MergeRequest, Project
 from exporter.gitlab import Client, GitLabSource
-from exporter.gitlab.plan import DETECT_AGAIN
+from exporter.gitlab.capabilities import DETECT_AGAIN
 from exporter.instant import Instant, from_datetime
 from exporter.simulator import Fault, SimulatedGitLab, World
 from exporter.simulator.world import Environment as Place

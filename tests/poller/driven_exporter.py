@@ -152,6 +152,7 @@ def settings_for(url: str, database: Path, changes: Mapping[str, Any]) -> Settin
             "max_requests_per_second": 100_000,
             "timeout": "5s",
         },
+        "poll": {"freshness": "1s"},  # every project is asked at each poll
         "store": {"url": f"sqlite:///{database}"},
         "api": {"auth": "none"},
     }

@@ -81,6 +81,7 @@ def test_projects_that_fail_at_the_first_poll_delay_no_other_and_recover(
 def test_projects_that_fail_later_keep_their_last_values_with_their_own_end(
     world: World, gitlab: SimulatedGitLab, exporter: DrivenExporter, clock: FakeClock
 ) -> None:
+    world.features.graphql = False  # so that each project is asked by itself
     exporter.poll()
     before = {path: exporter.recent(path, "1d") for path in APPS}
     for status, path in ((500, APPS[2]), (403, APPS[3])):
@@ -122,6 +123,7 @@ def test_projects_that_fail_later_keep_their_last_values_with_their_own_end(
 def test_every_kind_of_fault_stays_with_its_project(
     world: World, gitlab: SimulatedGitLab, start: StartExporter, fault: Fault
 ) -> None:
+    world.features.graphql_deployment_merge_requests = False
     undisturbed = start(database="undisturbed.db")
     undisturbed.poll()
     exporter = start(gitlab={"timeout": "1s" if fault.kind == "timeout" else "30s"})

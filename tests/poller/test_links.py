@@ -53,6 +53,7 @@ def test_links_that_appear_one_by_one_are_all_read(
 def test_final_links_are_never_asked_for_again(
     world: World, exporter: DrivenExporter, gitlab: SimulatedGitLab, clock: FakeClock
 ) -> None:
+    world.features.graphql_deployment_merge_requests = False  # so that questions can be counted
     production = add_app(world)
     deployments = [deploy(world, production, *leads) for leads in ([HOUR], [])]
     for _ in range(8):
@@ -69,6 +70,7 @@ def test_final_links_are_never_asked_for_again(
 def test_links_of_a_deployment_that_is_settled_already_are_asked_for_once(
     world: World, exporter: DrivenExporter, gitlab: SimulatedGitLab, clock: FakeClock
 ) -> None:
+    world.features.graphql_deployment_merge_requests = False
     deployment = deploy(world, add_app(world), HOUR, ago=301)
     exporter.poll()
     clock.advance(minutes=10)

@@ -122,6 +122,7 @@ def test_tier_overrides_win_over_gitlab(world: World, start: StartExporter) -> N
 def test_the_merge_requests_of_a_first_deployment_count_only_if_wanted(
     world: World, start: StartExporter, gitlab: SimulatedGitLab, choice: str, number: int | None
 ) -> None:
+    world.features.graphql_deployment_merge_requests = False  # so that questions can be counted
     project = world.add_project("acme/app")
     production = world.add_environment(project, "production")
     deploy(world, production, 900 * HOUR, ago=600)

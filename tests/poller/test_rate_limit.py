@@ -12,6 +12,7 @@ from tests.poller.estate import HOUR, add_app, deploy
 @pytest.fixture
 def deployments(world: World) -> int:
     """A number of deployments that takes several minutes to read at 60 requests a minute."""
+    world.features.graphql = False
     for number in range(10):
         production = add_app(world, f"acme/app-{number}")
         for count in range(20):

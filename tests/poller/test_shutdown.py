@@ -29,6 +29,7 @@ def gitlab(tripwire: Tripwire) -> Iterator[SimulatedGitLab]:
     world = World()
     end = datetime.now(UTC) - timedelta(hours=1)
     bulk(world, seed=1, projects=6, deployments_per_project=40, days=30, end=end)
+    world.features.graphql_deployment_merge_requests = False  # so that there are many requests
     gitlab = SimulatedGitLab(world)
     gitlab.requests = tripwire
     with gitlab:

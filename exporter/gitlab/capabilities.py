@@ -1,0 +1,96 @@
+"""What the GraphQL of this GitLab can do: detected once, and again after it failed."""
+
+import logging
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any
+
+from exporter.clock import Clock
+from exporter.gitlab.client import Client
+from exporter.gitlab.errors import RefusedError, TransientError
+
+log = logging.getLogger(__name__)
+
+DETECT_AGAIN = 600.0
+"""Seconds until GraphQL is tried again after it could not be reached."""
+
+DETECT = """{
+  deployment: __type(name: "Deployment") { fields { name } }
+  environment: __type(name: "Environment") { fields { name } }
+  project: __type(name: "Project") { fields { name args { name } } }
+}"""
+
+
+@dataclass(frozen=True, slots=True)
+class Abilities:
+    """What GraphQL tells.
+
+    ``finishes`` are the exact finishes of deployments and the tiers of environments,
+    ``overview`` the last success of each environment, ``links`` the merge requests of a
+    deployment.
+    """
+
+    finishes: bool = False
+    overview: bool = False
+    links: bool = False
+
+
+class Capabilities:
+    """Knows what may be asked of GraphQL; safe to use from several threads."""
+
+    def __init__(self, client: Client, clock: Clock) -> None:
+        self._client = client
+        self._clock = clock
+        self._lock = Lock()
+        self._known: Abilities | None = None
+        self._detect_at = 0.0
+
+    def now(self) -> Abilities:
+        """Return what GraphQL can do now: nothing while it cannot be reached."""
+        with self._lock:
+            if self._known is None and self._clock.monotonic() >= self._detect_at:
+                try:
+                    self._known = detect(self._client)
+                except RefusedError as error:
+                    self._known = Abilities()
+                    log.info("this GitLab answers no GraphQL, finishes are estimated: %s", error)
+                except TransientError as error:
+                    # Finishes read from jobs meanwhile are made exact once it answers.
+                    self._detect_at = self._clock.monotonic() + DETECT_AGAIN
+                    log.warning("GraphQL cannot be reached, finishes are estimated: %s", error)
+            return self._known or Abilities()
+
+    @property
+    def without_finishes(self) -> bool:
+        """Whether it is known that GraphQL tells no finishes."""
+        with self._lock:
+            return self._known is not None and not self._known.finishes
+
+    def lost(self, error: Exception) -> None:
+        """Do without GraphQL for a while; finishes read meanwhile are made exact later."""
+        with self._lock:
+            self._known = None
+            self._detect_at = self._clock.monotonic() + DETECT_AGAIN
+        log.warning("GraphQL fails, finishes are estimated: %s", error)
+
+
+def detect(client: Client) -> Abilities:
+    """Ask, in one request, what the GraphQL of this GitLab can do."""
+    (data,) = client.graphql([(DETECT, {})])
+    finishes = "finishedAt" in _fields(data, "deployment")
+    return Abilities(
+        finishes=finishes and "tier" in _fields(data, "environment"),
+        overview=finishes and {"tier", "lastDeployment"} <= _fields(data, "environment").keys(),
+        links="deploymentId" in _fields(data, "project").get("mergeRequests", ()),
+    )
+
+
+def _fields(data: Any, type_name: str) -> dict[str, set[str]]:
+    """Return the arguments of a type's fields by name; none where the answer is odd."""
+    try:
+        return {
+            field["name"]: {argument["name"] for argument in field.get("args") or ()}
+            for field in data[type_name]["fields"]
+        }
+    except (KeyError, TypeError):
+        return {}

@@ -1,0 +1,159 @@
+"""How many requests to GitLab polls cost, counted by the simulated GitLab; no clock is involved."""
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from exporter.simulator import SimulatedGitLab, World
+from exporter.simulator.generator import bulk
+from exporter.simulator.world import Environment
+from tests.clock import FakeClock
+from tests.poller.driven_exporter import DrivenExporter, settings_for
+from tests.poller.estate import HOUR, deploy
+
+DAYS = 90
+
+pytestmark = [pytest.mark.bench, pytest.mark.timeout(1200)]
+
+
+class Estate:
+    """Projects with one production environment each, and an exporter that counts its requests."""
+
+    def __init__(self, gitlab: SimulatedGitLab, clock: FakeClock, database: Path) -> None:
+        self.gitlab = gitlab
+        self.clock = clock
+        groups = [{"path": "bulk"}]
+        poll = {"history": f"{DAYS + 2}d", "freshness": "15m"}
+        changes = {"groups": groups, "poll": poll, "gitlab": {"concurrency": 2}}
+        self.exporter = DrivenExporter(settings_for(gitlab.url, database, changes), clock, database)
+
+    def poll(self) -> int:
+        """Poll and return how many requests that took."""
+        self.gitlab.requests.clear()
+        assert self.exporter.poll()
+        return len(self.gitlab.requests)
+
+    def endpoints(self) -> Counter[str]:
+        """Return the requests of the last poll by endpoint."""
+        return Counter(one.endpoint for one in self.gitlab.requests)
+
+    def counted(self) -> float:
+        """Return the deployments that the exporter ever saw."""
+        return self.exporter.value("group_deployments_total", group="bulk") or 0
+
+    def deploy(self, random: Random, number: int) -> None:
+        """Deploy to so many different projects."""
+        environments = sorted(self.gitlab.world.environments.values(), key=lambda one: one.id)
+        for one in random.sample(environments, number):
+            self.bring(one)
+
+    def bring(self, environment: Environment) -> None:
+        """Deploy with a merge request, well before now."""
+        deploy(self.gitlab.world, environment, HOUR, ago=400)
+
+
+@contextmanager
+def estate(folder: Path, projects: int, each: int) -> Iterator[Estate]:
+    clock = FakeClock()
+    world = World(clock)
+    end = clock.ago(days=1)
+    bulk(world, seed=1, projects=projects, deployments_per_project=each, days=DAYS, end=end)
+    with SimulatedGitLab(world) as gitlab:
+        made = Estate(gitlab, clock, folder / f"{projects}.db")
+        try:
+            yield made
+        finally:
+            made.exporter.close()
+
+
+Show = Callable[[str], None]
+
+
+@pytest.fixture
+def show(capsys: pytest.CaptureFixture[str]) -> Show:
+    def print_now(text: str) -> None:
+        with capsys.disabled():
+            sys.stdout.write(f"\n{text}")
+            sys.stdout.flush()
+
+    return print_now
+
+
+def test_a_large_estate(tmp_path: Path, show: Show) -> None:
+    """1,000 projects, 100,000 deployments: a first poll, idle ones, and some with news."""
+    projects, each = 1000, 100
+    random = Random(1)
+    with estate(tmp_path, projects, each) as one:
+        first = one.poll()
+        show(f"first poll: {first} requests for {projects * each} deployments, {one.endpoints()}")
+        assert one.exporter.group_recent("bulk", "90d") == pytest.approx(projects * each, rel=0.05)
+        assert first <= projects * each / 15
+
+        one.clock.advance(days=1)
+        one.exporter.service.discover()
+        idle = [one.poll()]
+        for minutes in (5, 10, 15):
+            one.clock.advance(minutes=minutes)
+            idle.append(one.poll())
+        show(f"nothing new: {idle} requests for {projects} projects")
+        assert max(idle) <= projects / 50 + 5
+
+        for new in (1, 10, 100, 500):
+            one.clock.advance(hours=2)
+            one.exporter.service.discover()
+            one.deploy(random, new)
+            cost = one.poll()
+            show(f"{new} new: {cost} requests, {one.endpoints()}")
+            assert cost <= projects / 50 + 5 + new / 5 + 5
+            one.clock.advance(minutes=5)
+            one.poll()
+            one.clock.advance(hours=3)
+            one.poll()
+
+
+def test_an_hour_in_the_life(tmp_path: Path, show: Show) -> None:
+    """1,000 projects with 2 deployments a day each, polled every 5 minutes for an hour."""
+    projects = 1000
+    random = Random(2)
+    with estate(tmp_path, projects, 4) as one:
+        one.poll()
+        one.clock.advance(days=2)
+        one.exporter.service.discover()
+        one.poll()
+        one.clock.advance(minutes=5)
+        total, made, shown = 0, 0, one.counted()
+        for step in range(12):
+            number = [7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 6][step]
+            one.deploy(random, number)
+            made += number
+            total += one.poll()
+            one.clock.advance(minutes=5)
+        one.gitlab.requests.clear()
+        one.exporter.service.discover()
+        discovery = len(one.gitlab.requests)
+        for _ in range(3):
+            one.poll()
+            one.clock.advance(minutes=5)
+        show(f"an hour: {total} requests of polls, {discovery} of discovery, {made} deployments")
+        assert one.counted() == shown + made
+        assert total + discovery <= 500
+
+
+def test_cost_grows_no_faster_than_the_estate(tmp_path: Path, show: Show) -> None:
+    costs = {}
+    for projects in (250, 1000, 4000):
+        with estate(tmp_path, projects, 2) as one:
+            first = one.poll()
+            one.clock.advance(days=2)
+            one.exporter.service.discover()
+            one.poll()
+            one.clock.advance(minutes=15)
+            costs[projects] = first, one.poll()
+            show(f"{projects:5} projects: {first} requests at first, {costs[projects][1]} idle")
+    for part in (0, 1):
+        assert costs[4000][part] / costs[250][part] <= 16
