@@ -154,12 +154,18 @@ def _check_config(options: argparse.Namespace) -> int:
 def _run(options: argparse.Namespace) -> int:
     settings = _settings(options)
     token = settings.gitlab.token_source()
-    configure(options.log_level, options.log_format, lambda: (*settings.secrets(), *token.known()))
+    webhook_secret = settings.webhook.secret_source()
+    sources = [token, *([webhook_secret] if webhook_secret else [])]
+    configure(
+        options.log_level,
+        options.log_format,
+        lambda: (*settings.secrets(), *(one for source in sources for one in source.known())),
+    )
     for warning in settings.warnings():
         log.warning("%s", warning)
     listener, address = listen(options.listen_address)
     with listener:
-        return _serve(Service(settings, token), listener, address)
+        return _serve(Service(settings, token, webhook_secret=webhook_secret), listener, address)
 
 
 def _backfill(options: argparse.Namespace) -> int:

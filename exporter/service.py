@@ -1,7 +1,8 @@
 """The exporter put together: store, GitLab, polls and pages, from settings to a running service."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from threading import Event, Lock
 from types import TracebackType
 from typing import Self
@@ -12,11 +13,13 @@ from exporter.api import Access, DoraApi, GitLabAccess, OpenAccess
 from exporter.clock import Clock, SystemClock
 from exporter.config import Settings, TokenError, TokenSource
 from exporter.gitlab import Budget, Callers, Client, GitLabSource, UnauthorizedError
+from exporter.instant import microseconds
 from exporter.ledger import Ledger
 from exporter.metrics import Exposition, take_snapshot
-from exporter.poller import Discovery, Poll, Schedule, Status
+from exporter.poller import Discovery, NamedProjects, Poll, Schedule, Status
 from exporter.store import Store
 from exporter.web import create_app
+from exporter.webhook import PATH, Receiver
 
 log = logging.getLogger(__name__)
 
@@ -28,9 +31,20 @@ class Service:
     """Everything that one exporter is made of. Nothing runs before :meth:`start`."""
 
     def __init__(
-        self, settings: Settings, token: TokenSource, *, clock: Clock | None = None
+        self,
+        settings: Settings,
+        token: TokenSource,
+        *,
+        webhook_secret: TokenSource | None = None,
+        clock: Clock | None = None,
     ) -> None:
         """Open the store and show what it holds.
+
+        Args:
+            settings: what to poll, and how.
+            token: gives the token for GitLab.
+            webhook_secret: gives the secret of GitLab's webhooks; as the settings say if None.
+            clock: the machine's own if None.
 
         Raises:
             StoreError: if the store cannot be opened.
@@ -72,8 +86,22 @@ class Service:
         self._poll = Poll(
             settings, source, self.store, self.status, clock=self.clock, stop=self.stop
         )
+        self._named = NamedProjects(
+            self._poll_named,
+            self.store.readings.unshown,
+            clock=self.clock,
+            spacing=settings.webhook.spacing.seconds,
+        )
+        self._receiver = self._new_receiver(webhook_secret or settings.webhook.secret_source())
         self._ledger = Ledger(self.store, settings)
-        self._exposition = Exposition(self.status, lambda: self.budget.remaining)
+        self._exposition = Exposition(
+            self.status,
+            lambda: self.budget.remaining,
+            # A poll that events cause may come just before the one that asks the others.
+            fresh_for=microseconds(
+                settings.effective_freshness.timedelta + settings.poll.interval.timedelta
+            ),
+        )
         self._showing = Lock()
         self._schedule: Schedule | None = None
         self._show()
@@ -81,11 +109,12 @@ class Service:
     def app(self) -> Starlette:
         """Return the pages."""
         api = DoraApi.over(lambda: self.view, self.settings, self.clock, self._access())
-        return create_app(self.settings, self._exposition, api)
+        return create_app(self.settings, self._exposition, api, self._receiver)
 
     def poll(self) -> bool:
         """Poll once, after a discovery if one is due; return whether the poll is complete."""
-        self._discovery.run_if_due()
+        if self._discovery.run_if_due() and self._receiver is not None:
+            self._show()  # the poll may take hours, and events are of projects in scope
         complete = self._poll.run()
         self._show()
         return complete
@@ -105,6 +134,9 @@ class Service:
             stop=self.stop,
         )
         self._schedule.start()
+        if self._receiver is not None:
+            self._named.begin(partial(self._schedule.poll_in, poll=self._named.poll))
+            log.info("listening for GitLab's deployment events at %s", PATH)
 
     def close(self, patience: float = 30.0) -> bool:
         """End what runs and close the store.
@@ -133,6 +165,22 @@ class Service:
         _trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _new_receiver(self, secret: TokenSource | None) -> Receiver | None:
+        if secret is None:
+            return None
+        return Receiver(
+            secret,
+            clock=self.clock,
+            in_scope=lambda project_id: self.view.find_project(str(project_id)) is not None,
+            announce=self._named.add,
+            count=self.status.event,
+        )
+
+    def _poll_named(self, named: Mapping[int, Collection[str]]) -> None:
+        """Poll the projects that events named."""
+        self._poll.run(named)
+        self._show()
 
     def _access(self) -> Access:
         if self.settings.api.auth == "none":

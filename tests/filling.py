@@ -93,7 +93,7 @@ class Filling:
         linked = [
             MergeRequest(next(self._ids), from_datetime(one), "main", "ada") for one in merged
         ]
-        self.store.readings.save_links(
+        self.store.links.save(
             self._environments[environment].project_id,
             {number: linked},
             final={number},

@@ -95,9 +95,21 @@ def test_what_is_shown_is_never_asked_of_gitlab() -> None:
     assert breaches(in_room("exporter.api"), "exporter.gitlab", allowed=callers) == []
 
 
+def test_events_are_hints_and_no_facts() -> None:
+    forbidden = ("exporter.store", "exporter.gitlab", "exporter.poller", "exporter.dora")
+    assert breaches(in_room("exporter.webhook"), *forbidden) == []
+    assert breaches(in_room("exporter.poller"), "exporter.webhook") == []
+
+
 @pytest.mark.parametrize("room", ["exporter.store", "exporter.gitlab"])
 def test_facts_flow_one_way(room: str) -> None:
-    later = ("exporter.poller", "exporter.metrics", "exporter.api", "exporter.web")
+    later = (
+        "exporter.poller",
+        "exporter.metrics",
+        "exporter.api",
+        "exporter.webhook",
+        "exporter.web",
+    )
     assert breaches(in_room(room), *later) == []
 
 

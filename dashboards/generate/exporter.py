@@ -262,6 +262,32 @@ _TROUBLE: Row = (
     ],
 )
 
+_EVENTS: Row = (
+    7,
+    [
+        (
+            24,
+            graph(
+                "Deployment events of GitLab by outcome",
+                "Events per second that came to /webhook: accepted ones have their project polled "
+                "at once. Many malformed or unauthorized ones mean a webhook that is set up "
+                "wrongly, or a stranger.",
+                [
+                    over_time(
+                        "sum by (outcome) "
+                        f"(rate({_own('webhook_events_total')}[$__rate_interval]))",
+                        "{{outcome}}",
+                        "1m",
+                    )
+                ],
+                unit=PER_SECOND,
+                step="1m",
+                no_value="no webhook",
+            ),
+        ),
+    ],
+)
+
 EXPORTER = dashboard(
     EXPORTER_UID,
     "Whether the numbers on the other dashboards can be trusted: how the exporter's polls go, what "
@@ -276,6 +302,6 @@ EXPORTER = dashboard(
             several=True,
         ),
     ],
-    [_STATE, _POLLS, _BUDGET, _TROUBLE],
+    [_STATE, _POLLS, _BUDGET, _TROUBLE, _EVENTS],
     since="now-24h",
 )

@@ -35,7 +35,7 @@ from exporter.config.fields import (
     Timezone,
     refusal,
 )
-from exporter.config.token_source import TokenSource, token_flaw
+from exporter.config.token_source import TokenSource, secret_flaw, token_flaw
 
 T = TypeVar("T")
 
@@ -44,9 +44,6 @@ _UNAUTHENTICATED = (
     " or the environment variable GITLAB_TOKEN"
 )
 _NO_SCOPE = "neither projects nor groups are given; list at least one, for example groups: [group]"
-
-
-_SHORTEST_SECRET = 16
 
 
 def _some(values: tuple[T, ...]) -> tuple[T, ...]:
@@ -181,6 +178,13 @@ class MetricsSettings(Section):
     max_series: Count = 500_000
 
 
+_HOOK_KEY = "webhook.secret_file"
+
+
+def _secret_file(path: ExistingFile) -> TokenSource:
+    return TokenSource(token_file=path, key=_HOOK_KEY, flaw=secret_flaw)
+
+
 class WebhookSettings(Section):
     """GitLab's deployment events; without a secret there is no such path."""
 
@@ -188,6 +192,16 @@ class WebhookSettings(Section):
     secret_file: ExistingFile | None = None
     secret: SecretStr | None = None
     spacing: PositiveDuration = Duration.parse("3m")
+
+    @field_validator("secret_file")
+    @classmethod
+    def _holds_a_secret(cls, path: ExistingFile | None) -> ExistingFile | None:
+        if path is not None:
+            try:
+                _secret_file(path).current()
+            except TokenError as error:
+                raise refusal(str(error).removeprefix(f"{_HOOK_KEY}: ")) from None
+        return path
 
     @field_validator("secret", mode="before")
     @classmethod
@@ -199,16 +213,26 @@ class WebhookSettings(Section):
         if not isinstance(secret, str | SecretStr):
             raise refusal("the secret must be text; put quotes around it")
         text = secret.get_secret_value() if isinstance(secret, SecretStr) else secret
-        if len(text) < _SHORTEST_SECRET or token_flaw(text):
-            raise refusal(
-                f"the secret must be {_SHORTEST_SECRET} characters or more, without spaces"
-            )
+        if flaw := secret_flaw(text):
+            raise refusal(flaw)
         return secret
 
     @property
     def enabled(self) -> bool:
         """Whether events are listened for."""
         return self.secret is not None or self.secret_file is not None
+
+    def secret_source(self) -> TokenSource | None:
+        """A source of the secret that follows ``secret_file``; None where there is no secret.
+
+        Raises:
+            TokenError: When the file went bad since the settings were read.
+        """
+        if self.secret_file is not None:
+            source = _secret_file(self.secret_file)
+            source.current()  # so that it is known for redaction before the first event
+            return source
+        return TokenSource(token=self.secret.get_secret_value()) if self.secret else None
 
 
 class StoreSettings(Section):
@@ -268,6 +292,12 @@ class Settings(Section):
                 raise refusal(f"{other} and {window} are the same length; keep one of them")
             seen[window.seconds] = window
         return windows
+
+    @property
+    def effective_freshness(self) -> Duration:
+        """How long a project may go unasked; with webhooks all are asked in reserve only."""
+        longest = self.poll.reconcile_interval if self.webhook.enabled else self.poll.freshness
+        return max(longest, self.poll.interval, key=lambda each: each.seconds)
 
     @property
     def effective_retention(self) -> Duration:

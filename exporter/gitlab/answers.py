@@ -150,7 +150,10 @@ def read(model: type[_Model], answer: object, what: str) -> _Model:
 
 
 def read_merge_request(answer: object) -> MergeRequest:
-    """Read one merge request; one that was never merged has no ``merged_at``."""
+    """Read one merge request; one that was never merged has no ``merged_at``.
+
+    REST tells milliseconds of ``merged_at``, GraphQL whole seconds.
+    """
     seen = read(_MergeRequestAnswer, answer, "merge request")
     return MergeRequest(
         seen.iid,

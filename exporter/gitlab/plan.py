@@ -1,17 +1,22 @@
 """The request plan: what is asked of GitLab, and in how many requests.
 
-For one project, of which D deployments are new in E environments:
+For P projects, of which D deployments are new in E environments, where GraphQL tells it:
 
 ==================================  =====================================================
-first poll                          ceil(D/100) pages of deployments, one more where over 100
+first poll, for each project        ceil(D/100) pages of deployments, one more where over 100
                                     lie before the history; 1 for all environments with their
-                                    tiers and the exact finishes (GraphQL), 1 more for each
-                                    further 100 deployments of one environment, or 1 for the
-                                    environments (REST); 1 for each environment whose oldest
-                                    deployment the pages do not tell; D for merge requests
-poll with nothing new               1
-poll with D new                     1 + 1 + D, and D again when links were read early
+                                    tiers and the exact finishes, 1 more for each further 100
+                                    deployments of one environment; 1 for each environment
+                                    whose oldest deployment the pages do not tell
+poll with nothing new               ceil(P/50) overviews at most, by their length
+poll with D new                     the overviews, and the newest deployments of E environments,
+                                    about 50 in a request
+merge requests                      up to 60 deployments in a request, by aliases and by their
+                                    length; again when they were read early
 ==================================  =====================================================
+
+Where it does not, or for what it does not tell whole, one request of REST: for the deployments of a
+project since its cursor, for its environments, and for the merge requests of each deployment.
 
 Deployments are listed from the oldest on at first, by id: so the first page tells which
 deployment was each environment's first.

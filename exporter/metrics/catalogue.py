@@ -164,7 +164,15 @@ STALE_PROJECTS = Family(
     "gitlab_dora_exporter_stale_projects",
     "gauge",
     (),
-    "Projects in scope that the last poll could not read: their values are older, or missing.",
+    "Projects in scope that GitLab could not be read for when last asked, or not for longer than"
+    " poll.freshness allows: their values are older, or missing.",
+)
+WEBHOOK_EVENTS = Family(
+    "gitlab_dora_exporter_webhook_events_total",
+    "counter",
+    ("outcome",),
+    "Events that came to /webhook since the exporter started: accepted (their project is polled), "
+    "replayed, ignored (no success, or not in scope), malformed or unauthorized.",
 )
 
 OWN = (
@@ -176,6 +184,7 @@ OWN = (
     REQUESTS,
     RATE_LIMIT_REMAINING,
     STALE_PROJECTS,
+    WEBHOOK_EVENTS,
 )
 EVERY = (*PROJECT.all(), *GROUP.all(), *OWN)
 """All families of the exposition, but for those of the process and of Python."""

@@ -15,11 +15,22 @@ from exporter.poller import Status
 class Exposition:
     """Everything that ``/metrics`` shows."""
 
-    def __init__(self, status: Status, remaining: Callable[[], int | None]) -> None:
+    def __init__(
+        self, status: Status, remaining: Callable[[], int | None], *, fresh_for: int = 0
+    ) -> None:
+        """Show nothing yet.
+
+        Args:
+            status: how the polls are going.
+            remaining: gives what is left of GitLab's rate limit.
+            fresh_for: microseconds before the last poll within which a project must have been read
+                not to be called stale.
+        """
+        self._status = status
         self._dora = DoraCollector()
         self._registry = CollectorRegistry()
         self._registry.register(self._dora)
-        self._registry.register(OwnCollector(status, self._dora, remaining))
+        self._registry.register(OwnCollector(status, self._dora, remaining, fresh_for))
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
         GCCollector(registry=self._registry)
@@ -32,6 +43,11 @@ class Exposition:
     def snapshot(self) -> Snapshot:
         """The values shown now."""
         return self._dora.snapshot
+
+    @property
+    def unread(self) -> int:
+        """How many projects the running poll has yet to read."""
+        return len(self._status.view().unread)
 
     def render(
         self, *, accept: str = "", gzip: bool = False, names: Sequence[str] = ()

@@ -17,11 +17,16 @@ class OwnCollector(Collector):
     """Gives the exporter's own families as they are at the scrape."""
 
     def __init__(
-        self, status: Status, dora: DoraCollector, remaining: Callable[[], int | None]
+        self,
+        status: Status,
+        dora: DoraCollector,
+        remaining: Callable[[], int | None],
+        fresh_for: int,
     ) -> None:
         self._status = status
         self._dora = dora
         self._remaining = remaining
+        self._fresh_for = fresh_for
 
     def describe(self) -> Iterator[Metric]:
         """Name the families, so that they can be asked for one by one."""
@@ -39,7 +44,7 @@ class OwnCollector(Collector):
         stale = sum(
             project.id in view.failing
             or project.polled_at is None
-            or project.polled_at != polled_at
+            or (polled_at or 0) - project.polled_at > self._fresh_for
             for project, _ in snapshot.projects
         )
         for family, value in (
@@ -62,3 +67,7 @@ class OwnCollector(Collector):
         for (endpoint, code), number in sorted(view.requests.items()):
             requests.add_metric((endpoint, code), number)
         yield requests
+        events = new_metric(catalogue.WEBHOOK_EVENTS)
+        for outcome, number in sorted(view.events.items()):
+            events.add_metric((outcome,), number)
+        yield events

@@ -1,13 +1,15 @@
 """When GitLab is asked, and about what; one bad project never stops the others.
 
 :mod:`exporter.poller.poll` is one poll of all projects, :mod:`exporter.poller.discovery` finds
-which they are, :mod:`exporter.poller.schedule` runs both, :mod:`exporter.poller.status` is what
-they tell of themselves.
+which they are, :mod:`exporter.poller.named` has those polled soon that events name,
+:mod:`exporter.poller.schedule` runs all of it, :mod:`exporter.poller.status` is what they tell of
+themselves.
 """
 
 from exporter.poller.discovery import Discovery
+from exporter.poller.named import NamedProjects
 from exporter.poller.poll import Poll
 from exporter.poller.schedule import Schedule
 from exporter.poller.status import Status
 
-__all__ = ["Discovery", "Poll", "Schedule", "Status"]
+__all__ = ["Discovery", "NamedProjects", "Poll", "Schedule", "Status"]

@@ -15,11 +15,9 @@ class Due:
     """Chooses the projects of each poll."""
 
     def __init__(self, settings: Settings) -> None:
-        poll = settings.poll
-        self._interval = microseconds(poll.interval.timedelta)
+        self._interval = microseconds(settings.poll.interval.timedelta)
         self._announced = settings.webhook.enabled
-        longest = poll.reconcile_interval if self._announced else poll.freshness
-        self._longest = max(microseconds(longest.timedelta), self._interval)
+        self._longest = microseconds(settings.effective_freshness.timedelta)
 
     def choose(
         self,

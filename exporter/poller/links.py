@@ -8,8 +8,7 @@ from datetime import timedelta
 from exporter.dora.facts import MergeRequest, Project
 from exporter.gitlab import GitLabSource, StoppedError
 from exporter.instant import Instant, microseconds
-from exporter.store import Links
-from exporter.store.readings import ReadingStore, Unsettled
+from exporter.store import Links, LinkStore, Unsettled
 
 log = logging.getLogger(__name__)
 
@@ -18,6 +17,9 @@ SETTLED = microseconds(timedelta(minutes=5))
 
 ASK_AGAIN = microseconds(timedelta(minutes=1))
 """A deployment without links is asked again this long after, until it is settled."""
+
+TOGETHER = 20
+"""So many deployments are stored together that are read one by one: a kill loses no more."""
 
 Wanted = tuple[Project, Unsettled]
 
@@ -35,10 +37,10 @@ class LinkReader:
     """Reads and stores the merge requests of deployments; safe to use from several threads."""
 
     def __init__(
-        self, source: GitLabSource, readings: ReadingStore, note_change: Callable[[int], None]
+        self, source: GitLabSource, links: LinkStore, note_change: Callable[[int], None]
     ) -> None:
         self._source = source
-        self._readings = readings
+        self._links = links
         self._note_change = note_change
 
     def read(self, some: Sequence[Wanted]) -> dict[Project, Exception]:
@@ -75,7 +77,7 @@ class LinkReader:
         asked_at: Instant,
     ) -> None:
         linked: dict[int, list[MergeRequest]] = {}
-        final = set()
+        final: set[int] = set()
         try:
             # Those first that were read already: a failure of the others must not lose them.
             for one in sorted(several, key=lambda one: one.id not in told):
@@ -87,7 +89,17 @@ class LinkReader:
                     linked[one.id] = found
                 if now - one.finished_at >= SETTLED:
                     final.add(one.id)
+                if not known and len(linked) >= TOGETHER:
+                    self._save(project_id, linked, final)
         finally:
-            if linked or final:
-                self._readings.save_links(project_id, linked, final=final, at=self._source.now())
-                self._note_change(project_id)
+            self._save(project_id, linked, final)
+
+    def _save(
+        self, project_id: int, linked: dict[int, list[MergeRequest]], final: set[int]
+    ) -> None:
+        """Store what was read, and forget it here."""
+        if linked or final:
+            self._links.save(project_id, linked, final=final, at=self._source.now())
+            self._note_change(project_id)
+            linked.clear()
+            final.clear()

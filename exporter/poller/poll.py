@@ -52,7 +52,7 @@ class Poll:
         self._changing = Lock()
         self._changed: set[int] | None = set()
         self._due = Due(settings)
-        self._links = LinkReader(source, store.readings, self._note_change)
+        self._links = LinkReader(source, store.links, self._note_change)
         self._guessing: set[int] | None = None
 
     def run(self, only: Mapping[int, Collection[str]] | None = None) -> bool:
@@ -86,7 +86,8 @@ class Poll:
         # Without projects, a poll says something only if discovery saw that there are none.
         up = bool(good) if scope.projects else bool(self._store.scope.sources())
         if scope.projects and not good and before.failing.keys() >= failed:
-            up = bool(before.up)  # what failed is known to, and of the others nothing was asked
+            # What failed is known to, and of the others nothing was asked.
+            up = not failed if before.up is None else before.up
         if up:
             self._store.scope.save_poll(at, good)
             self._prune(at)
@@ -229,7 +230,7 @@ class Poll:
         now = self._source.now()
         return [
             (project, one)
-            for one in self._store.readings.unsettled(project.id, include_first=include_first)
+            for one in self._store.links.unsettled(project.id, include_first=include_first)
             if worth_asking(one, now)
         ]
 

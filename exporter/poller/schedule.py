@@ -3,19 +3,22 @@
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from exporter.gitlab import StoppedError
 
 log = logging.getLogger(__name__)
 
+_POLLS = "polls"
+
 
 class Schedule:
-    """Runs two jobs in the background, both at once at the start."""
+    """Runs two jobs in the background, both at once at the start, and polls besides on demand."""
 
     def __init__(
         self,
@@ -27,15 +30,17 @@ class Schedule:
         stop: Event,
     ) -> None:
         self._stop = stop
+        self._adding = Lock()
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
-            executors={"default": ThreadPoolExecutor(2)},
+            # One thread for all kinds of polls: one that is due while another runs comes after it.
+            executors={"default": ThreadPoolExecutor(1), _POLLS: ThreadPoolExecutor(1)},
             # A run that comes late is still wanted, and one run makes up for several missed.
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
         )
-        for name, job, interval in (
-            ("poll", poll, poll_interval),
-            ("discovery", discover, discovery_interval),
+        for name, job, interval, executor in (
+            ("poll", poll, poll_interval, _POLLS),
+            ("discovery", discover, discovery_interval, "default"),
         ):
             self._scheduler.add_job(
                 self._guarded,
@@ -43,11 +48,25 @@ class Schedule:
                 args=(name, job),
                 id=name,
                 next_run_time=datetime.now(UTC),
+                executor=executor,
             )
 
     def start(self) -> None:
         """Begin; both jobs run at once."""
         self._scheduler.start()
+
+    def poll_in(self, seconds: float, poll: Callable[[], object]) -> None:
+        """Have a poll besides the usual ones run once, after some seconds and beside no other."""
+        with self._adding:
+            if self._stop.is_set():
+                return
+            # Each with an id of its own: a job whose former run is about to end is left out.
+            self._scheduler.add_job(
+                self._guarded,
+                DateTrigger(datetime.now(UTC) + timedelta(seconds=seconds), timezone=UTC),
+                args=("poll for events", poll),
+                executor=_POLLS,
+            )
 
     def shut_down(self, patience: float) -> bool:
         """Begin no more jobs, and let the running ones end: they stop at their next request.
@@ -55,7 +74,10 @@ class Schedule:
         Returns:
             Whether they ended within ``patience`` seconds.
         """
-        self._stop.set()
+        # While it shuts down it holds the lock that a new job needs, and waits for running jobs:
+        # one that then asked for another would wait for ever.
+        with self._adding:
+            self._stop.set()
         # The scheduler's own waiting knows no limit.
         waiting = Thread(target=self._scheduler.shutdown, name="shutdown", daemon=True)
         waiting.start()
@@ -63,6 +85,8 @@ class Schedule:
         return not waiting.is_alive()
 
     def _guarded(self, name: str, job: Callable[[], object]) -> None:
+        if self._stop.is_set():  # while it waited for another
+            return
         try:
             job()
         except StoppedError:

@@ -13,7 +13,8 @@ class StatusView:
     ``up`` says that the last poll could read GitLab, None before the first, ``seconds`` how long
     it took. ``errors`` counts failed polls by project id, ``failing`` tells why the last one
     failed. ``requests`` counts requests to GitLab by endpoint and code. ``unread`` are the
-    projects that the running poll has yet to read.
+    projects that the running poll has yet to read. ``events`` counts events by what became of
+    them.
     """
 
     up: bool | None
@@ -22,6 +23,7 @@ class StatusView:
     failing: Mapping[int, str]
     requests: Mapping[tuple[str, str], int]
     unread: frozenset[int] = frozenset()
+    events: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -35,11 +37,17 @@ class Status:
     _failing: dict[int, str] = field(default_factory=dict)
     _requests: Counter[tuple[str, str]] = field(default_factory=Counter)
     _unread: set[int] = field(default_factory=set)
+    _events: Counter[str] = field(default_factory=Counter)
 
     def request(self, endpoint: str, code: str) -> None:
         """Count a request to GitLab."""
         with self._lock:
             self._requests[endpoint, code] += 1
+
+    def event(self, outcome: str, number: int = 1) -> None:
+        """Count events of which this became."""
+        with self._lock:
+            self._events[outcome] += number
 
     def begin(self, project_ids: Collection[int]) -> None:
         """Note the begin of a poll, and what it has to read."""
@@ -80,4 +88,5 @@ class Status:
                 dict(self._failing),
                 dict(self._requests),
                 frozenset(self._unread),
+                dict(self._events),
             )

@@ -2,12 +2,14 @@
 
 Everything shown can be computed again from what lies here. :mod:`exporter.store.schema` has the
 tables, :mod:`exporter.store.engine` opens the database; :mod:`exporter.store.scope` keeps what is
-in scope, :mod:`exporter.store.readings` what polls brought, :mod:`exporter.store.history` answers
-what the numbers are made of. Each write is one transaction.
+in scope, :mod:`exporter.store.readings` what polls brought, :mod:`exporter.store.links` the merge
+requests of deployments; :mod:`exporter.store.history` answers what the numbers are made of. Each
+write is one transaction.
 """
 
 from exporter.store.engine import StoreError
 from exporter.store.history import HistoryStore
+from exporter.store.links import LinkStore, Unsettled
 from exporter.store.readings import Links, ProjectState, Reading, ReadingStore, SeenDeployment
 from exporter.store.scope import Discovered, Scope, ScopeStore
 from exporter.store.store import Store
@@ -15,6 +17,7 @@ from exporter.store.store import Store
 __all__ = [
     "Discovered",
     "HistoryStore",
+    "LinkStore",
     "Links",
     "ProjectState",
     "Reading",
@@ -24,4 +27,5 @@ __all__ = [
     "SeenDeployment",
     "Store",
     "StoreError",
+    "Unsettled",
 ]

@@ -1,9 +1,9 @@
-"""What polls bring: deployments, environments, merge requests, and how far each project was read.
+"""What polls bring: deployments and environments, and how far each project was read.
 
 A poll of one project is several transactions, each of which leaves the store whole: first the
 deployments together with the cursor from which the next poll asks, then the merge requests of a
-few deployments at a time, last the moment up to which the project is known. Killed in between,
-the next poll goes on where this one stopped.
+few deployments at a time (:mod:`exporter.store.links`), last the moment up to which the project is
+known. Killed in between, the next poll goes on where this one stopped.
 """
 
 from collections import Counter, defaultdict
@@ -16,7 +16,6 @@ from sqlalchemy import (
     Connection,
     and_,
     delete,
-    exists,
     func,
     or_,
     select,
@@ -26,7 +25,7 @@ from sqlalchemy import (
 
 from exporter.batches import in_batches
 from exporter.dora.arithmetic import first_deployments
-from exporter.dora.facts import Environment, MergeRequest
+from exporter.dora.facts import Environment
 from exporter.instant import Instant
 from exporter.store import schema
 from exporter.store.engine import Database
@@ -93,17 +92,6 @@ class Reading:
 
 Listed = tuple[str, str | None]
 """Name and tier of an environment."""
-
-
-@dataclass(frozen=True, slots=True)
-class Unsettled:
-    """A deployment whose merge requests are not final yet."""
-
-    id: int
-    finished_at: Instant
-    links: Links
-    read_at: Instant | None
-    linked: bool
 
 
 class ReadingStore:
@@ -199,6 +187,24 @@ class ReadingStore:
         with self._database.reading() as connection:
             return set(ids) - _stored(connection, ids)
 
+    def unshown(self, ids: Collection[int]) -> set[int]:
+        """Return which of these deployments are not in the numbers yet.
+
+        They are not stored, or finished after the last complete poll of their project began.
+        """
+        deployments, projects = schema.deployments, schema.projects
+        shown: set[int] = set()
+        with self._database.reading() as connection:
+            for some in in_batches(sorted(ids), _PARAMETERS):
+                query = (
+                    select(deployments.c.id)
+                    .join(projects, projects.c.id == deployments.c.project_id)
+                    .where(deployments.c.id.in_(some))
+                    .where(deployments.c.finished_at <= projects.c.polled_at)
+                )
+                shown.update(connection.execute(query).scalars())
+        return set(ids) - shown
+
     def environments_read_at(self) -> dict[int, Instant | None]:
         """Return, by project, when the environments of each were last read in full."""
         projects = schema.projects
@@ -286,85 +292,6 @@ class ReadingStore:
                 )
             )
         return len(new)
-
-    def unsettled(self, project_id: int, *, include_first: bool) -> list[Unsettled]:
-        """Return the deployments whose merge requests are not final, the newest first.
-
-        Those of an environment's first deployment are left out unless they count.
-        """
-        deployments, links = schema.deployments, schema.links
-        linked = exists().where(links.c.deployment_id == deployments.c.id)
-        query = (
-            select(
-                deployments.c.id,
-                deployments.c.finished_at,
-                deployments.c.links,
-                deployments.c.links_read_at,
-                linked,
-            )
-            .where(deployments.c.project_id == project_id, deployments.c.links < Links.FINAL)
-            .order_by(deployments.c.finished_at.desc(), deployments.c.id.desc())
-        )
-        if not include_first:
-            query = query.where(~deployments.c.first)
-        with self._database.reading() as connection:
-            return [
-                Unsettled(row[0], row[1], Links(row[2]), row[3], bool(row[4]))
-                for row in connection.execute(query)
-            ]
-
-    def save_links(
-        self,
-        project_id: int,
-        linked: Mapping[int, Sequence[MergeRequest]],
-        *,
-        final: Collection[int],
-        at: Instant,
-    ) -> None:
-        """Store the merge requests of some deployments in place of those stored before.
-
-        Args:
-            project_id: of the deployments and of their merge requests.
-            linked: merge requests by deployment.
-            final: the deployments that need not be asked again; of those that ``linked`` leaves
-                out, the stored merge requests stay.
-            at: when they were read.
-        """
-        links, deployments = schema.links, schema.deployments
-        with self._database.writing() as connection:
-            connection.execute(delete(links).where(links.c.deployment_id.in_(list(linked))))
-            upsert(
-                connection,
-                schema.merge_requests,
-                (
-                    {
-                        "project_id": project_id,
-                        "iid": one.iid,
-                        "merged_at": one.merged_at,
-                        "target_branch": one.target_branch,
-                        "author": one.author,
-                    }
-                    for merge_requests in linked.values()
-                    for one in merge_requests
-                ),
-                ["merged_at", "target_branch", "author"],
-            )
-            upsert(
-                connection,
-                links,
-                (
-                    {"deployment_id": deployment_id, "iid": one.iid}
-                    for deployment_id, merge_requests in linked.items()
-                    for one in merge_requests
-                ),
-            )
-            for settled, state in ((True, Links.FINAL), (False, Links.EARLY)):
-                ids = [one for one in {*linked, *final} if (one in final) is settled]
-                connection.execute(
-                    update(deployments)
-                    .where(deployments.c.id.in_(ids))
-                    .values(links=state, links_read_at=at)
-                )
 
     def save_environments(
         self, project_id: int, listed: Collection[Environment], *, at: Instant

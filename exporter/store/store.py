@@ -6,17 +6,19 @@ from typing import Self
 from exporter.store.engine import Database, open_database
 from exporter.store.history import HistoryStore
 from exporter.store.leadership import Leadership
+from exporter.store.links import LinkStore
 from exporter.store.readings import ReadingStore
 from exporter.store.scope import ScopeStore
 
 
 class Store:
-    """The facts in a database: ``scope``, ``readings`` and ``history``; and who may write them."""
+    """The facts in a database, by room, and ``leadership``: who may write them."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self.scope = ScopeStore(database)
         self.readings = ReadingStore(database)
+        self.links = LinkStore(database)
         self.history = HistoryStore(database)
         self.leadership = Leadership(database)
 

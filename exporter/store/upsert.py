@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Table, func
+from sqlalchemy import ColumnElement, Connection, Table, case, func
 from sqlalchemy.dialects import postgresql, sqlite
+
+from exporter.instant import MICROSECONDS
 
 
 def upsert(
@@ -14,10 +16,12 @@ def upsert(
     updated: Sequence[str] = (),
     *,
     remembered: Sequence[str] = (),
+    precise: Sequence[str] = (),
 ) -> None:
     """Insert the rows; where one is there, replace the ``updated`` columns, or none.
 
-    A column that is also ``remembered`` keeps its value where the row has only null for it.
+    A column that is also ``remembered`` keeps its value where the row has only null for it, and an
+    instant that is ``precise`` where the row has the same cut to whole seconds.
     """
     values = list(rows)
     if not values:
@@ -25,14 +29,14 @@ def upsert(
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     statement = insert(table)
     if updated:
+        given: dict[str, ColumnElement[Any]] = {name: statement.excluded[name] for name in updated}
+        for name in remembered:
+            given[name] = func.coalesce(given[name], table.c[name])
+        for name in precise:
+            cut = table.c[name] - table.c[name] % MICROSECONDS
+            given[name] = case((given[name] == cut, table.c[name]), else_=given[name])
         statement = statement.on_conflict_do_update(
-            index_elements=list(table.primary_key.columns),
-            set_={
-                name: func.coalesce(statement.excluded[name], table.c[name])
-                if name in remembered
-                else statement.excluded[name]
-                for name in updated
-            },
+            index_elements=list(table.primary_key.columns), set_=given
         )
     else:
         statement = statement.on_conflict_do_nothing()

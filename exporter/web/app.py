@@ -18,13 +18,16 @@ from exporter.api.openapi import openapi_document
 from exporter.config import Settings
 from exporter.metrics import Exposition
 from exporter.web.landing import landing_page
+from exporter.webhook import Receiver
 
 _SCRAPES = 4
 """Scrapes rendered side by side, in threads of their own: no caller of the API holds one up."""
 
 
-def create_app(settings: Settings, exposition: Exposition, api: DoraApi) -> Starlette:
-    """Return the ASGI application."""
+def create_app(
+    settings: Settings, exposition: Exposition, api: DoraApi, receiver: Receiver | None = None
+) -> Starlette:
+    """Return the ASGI application; without a receiver of events there is no page for them."""
     scrapes = CapacityLimiter(_SCRAPES)
 
     async def landing(_: Request) -> Response:
@@ -50,7 +53,9 @@ def create_app(settings: Settings, exposition: Exposition, api: DoraApi) -> Star
 
     async def ready(_: Request) -> Response:
         if exposition.snapshot.polled_at is None:
-            return PlainTextResponse("not ready: the first poll is not complete\n", 503)
+            left = exposition.unread
+            what = f", projects left to read: {left}" if left else ""
+            return PlainTextResponse(f"not ready: the first poll is not complete{what}\n", 503)
         return PlainTextResponse("ready\n")
 
     document = openapi_document(settings)
@@ -65,6 +70,7 @@ def create_app(settings: Settings, exposition: Exposition, api: DoraApi) -> Star
             Route("/metrics", metrics),
             Route("/-/healthy", healthy),
             Route("/-/ready", ready),
+            *([receiver.route()] if receiver else []),
             *api.routes(),
         ],
         middleware=_middleware(settings),

@@ -6,6 +6,7 @@ from exporter import __version__
 from exporter.config import Settings
 from exporter.instant import to_datetime
 from exporter.metrics import Snapshot
+from exporter.webhook import PATH
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -33,6 +34,7 @@ a {{ color: #63a6e9 }} }}
 <dt>GitLab</dt><dd>{gitlab}</dd>
 <dt>Polled</dt><dd>{projects} projects and {groups} groups, every {interval}</dd>
 <dt>Last complete poll</dt><dd>{polled}</dd>
+<dt>Deployment events</dt><dd>{events}</dd>
 </dl>
 <ul>
 <li><a href="metrics">Metrics</a> for Prometheus</li>
@@ -56,6 +58,7 @@ def landing_page(settings: Settings, snapshot: Snapshot) -> str:
         projects=len(snapshot.projects),
         groups=len(snapshot.groups),
         interval=escape(settings.poll.interval.text),
+        events=f"listened for at {PATH}" if settings.webhook.enabled else "not listened for",
         polled="none yet"
         if polled_at is None
         else f"{to_datetime(polled_at):%Y-%m-%d %H:%M:%S} UTC",

@@ -135,3 +135,41 @@ def test_open_access_is_said_loudly_at_the_start(
     said = [line for line in lines.getvalue().splitlines() if "api.auth" in line]
     assert len(said) == (1 if auth == "none" else 0)
     assert all("level=warning" in line and "everyone" in line for line in said)
+
+
+@pytest.mark.parametrize("given", ["secret", "secret_file"])
+def test_the_secret_of_the_webhook_is_in_no_line(
+    tmp_path: Path, lines: io.StringIO, monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    """The one in a file neither before nor after it was changed."""
+    secrets = ["Zq7SecretOfTheHook"]
+    (tmp_path / "secret").write_text(secrets[0])
+    value = secrets[0] if given == "secret" else tmp_path / "secret"
+    configuration = tmp_path / "config.yaml"
+    configuration.write_text(
+        "gitlab: {url: 'http://127.0.0.1:9', token: Secret-of-the-exporter}\n"
+        f"groups: [acme]\nstore: {{url: 'sqlite:///{tmp_path}/dora.db'}}\n"
+        f"webhook: {{{given}: {value}}}\n"
+    )
+
+    def serve(service: Service, *_: object) -> int:
+        if given == "secret_file":
+            secrets.append("Zq7AnotherSecretOfTheHook")
+            (tmp_path / "secret").write_text(secrets[1])
+        with TestClient(service.app()) as client:
+            for secret in (secrets[-1], "wrong"):
+                client.post("/webhook", content=b"{", headers={"X-Gitlab-Token": secret})
+            assert not [one for one in secrets if one in client.get("/metrics").text]
+            assert not [one for one in secrets if one in client.get("/").text]
+        logging.getLogger("exporter").error("secrets: %s", " ".join(secrets))
+        service.close()
+        return 0
+
+    def onto_lines(level: str, log_format: str, hidden: object) -> None:
+        configure(level, log_format, hidden, stream=lines)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(cli, "_serve", serve)
+    monkeypatch.setattr(cli, "configure", onto_lines)
+    assert cli.main(["run", "--config.file", str(configuration), "--log.level", "debug"]) == 0
+    assert f'msg="secrets: {" ".join(["[redacted]"] * len(secrets))}"' in lines.getvalue()
+    assert not [one for one in secrets if one in lines.getvalue()]

@@ -297,6 +297,33 @@ def test_a_token_file_without_a_token_is_refused(
     assert text in message
 
 
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (b"", "the secret must be 16 characters or more, without spaces"),
+        (b"fifteen-letters\n", "the secret must be 16 characters or more, without spaces"),
+        (b"sixteen or more, but with spaces", "the secret must be 16 characters or more, without"),
+        (b"x" * 20000, "too long"),
+    ],
+)
+def test_a_secret_file_without_a_secret_is_refused(
+    tmp_path: Path, content: bytes, text: str
+) -> None:
+    """By the key of the webhook, not of the token."""
+    (tmp_path / "secret").write_bytes(content)
+    settings = f"projects: [a/b]\nwebhook: {{secret_file: {tmp_path}/secret}}\n"
+    (message,) = refusal(write(tmp_path, settings), {"GITLAB_TOKEN": TOKEN})
+    assert re.search(rf":2: webhook\.secret_file: {tmp_path}/secret: .*{text}", message), message
+
+
+def test_secret_and_secret_file_together_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("a-secret-of-the-webhook")
+    content = f"secret_file: {tmp_path}/secret, secret: another-secret-of-it"
+    settings = f"projects: [a/b]\nwebhook: {{{content}}}\n"
+    (message,) = refusal(write(tmp_path, settings), {"GITLAB_TOKEN": TOKEN})
+    assert message.endswith("given together with webhook.secret_file; keep one of the two")
+
+
 def test_all_wrong_keys_are_named_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:
     """Nobody has to fix mistakes one start at a time."""
     content = """\

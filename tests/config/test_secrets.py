@@ -23,6 +23,20 @@ def test_secrets_are_in_no_repr_but_are_known_for_redaction() -> None:
     assert settings.secrets() == (GLPAT, SECRET)
 
 
+def test_the_secret_of_the_webhook_is_in_no_repr_but_known_for_redaction(tmp_path: Path) -> None:
+    """Given in the configuration or in a file."""
+    environ = {"GITLAB_TOKEN": GLPAT, "GITLAB_DORA_PROJECTS": "1"}
+    settings = load(None, {**environ, "GITLAB_DORA_WEBHOOK__SECRET": SECRET})
+    assert SECRET not in repr(settings)
+    assert settings.secrets() == (GLPAT, SECRET)
+    (tmp_path / "secret").write_text(SECRET)
+    environ["GITLAB_DORA_WEBHOOK__SECRET_FILE"] = str(tmp_path / "secret")
+    source = load(None, environ).webhook.secret_source()
+    assert source is not None
+    assert source.current() == SECRET
+    assert source.known() == (SECRET,)
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -76,6 +90,7 @@ def test_no_message_shows_a_secret(tmp_path: Path, text: str) -> None:
         {"GITLAB_DORA_GITLAB__TOKEN_FILE": f"/x/{GLPAT}"},
         {"GITLAB_DORA_WINDOWS": f"[{GLPAT}"},
         {f"GITLAB_DORA_{GLPAT}": "x"},
+        {"GITLAB_TOKEN": "x", "GITLAB_DORA_WEBHOOK__SECRET": f"{SECRET} {SECRET}"},
     ],
 )
 def test_no_message_about_the_environment_shows_a_secret(environ: dict[str, str]) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from exporter.config import ConfigError, TokenError, TokenSource
+from exporter.config.token_source import secret_flaw
 
 
 def test_a_token_that_was_given_stays() -> None:
@@ -87,6 +88,24 @@ def test_a_file_that_goes_away_is_refused_by_its_name(tmp_path: Path) -> None:
     source.current()
     path.unlink()
     with pytest.raises(ConfigError, match=r"gitlab\.token_file: .*/token cannot be read: No such"):
+        source.current()
+
+
+def test_a_file_of_another_kind_is_refused_by_its_own_key(tmp_path: Path) -> None:
+    """The same for the secret of the webhook, with what makes a secret."""
+    path = tmp_path / "secret"
+    path.write_text("a-secret-of-the-webhook")
+    source = TokenSource(token_file=path, key="webhook.secret_file", flaw=secret_flaw)
+    assert source.current() == "a-secret-of-the-webhook"
+    for content in ("", "fifteen-letters", "sixteen or more, but with spaces"):
+        path.write_text(content)
+        with pytest.raises(TokenError) as caught:
+            source.current()
+        assert str(caught.value) == (
+            f"webhook.secret_file: {path}: the secret must be 16 characters or more, without spaces"
+        )
+    path.unlink()
+    with pytest.raises(TokenError, match=r"^webhook\.secret_file: .*/secret cannot be read: No"):
         source.current()
 
 

@@ -18,6 +18,7 @@ gitlab: {url: "%s", max_requests_per_second: 1000}
 groups: [acme]
 poll: {interval: 2s, history: 200d}
 api: {auth: none}
+webhook: {secret: a-secret-of-the-webhook}
 """
 SCRAPES = 5
 

@@ -25,6 +25,8 @@ LEAD_TIME = 3_141_592
 
 CANARIES = (str(LEAD_TIME), "quokka")
 
+WEBHOOK_SECRET = "secret-of-the-webhook"
+
 _ROOT = Path(__file__).parents[2]
 _READY_SECONDS = 60.0
 
@@ -49,6 +51,7 @@ class Estate:
                 "groups": [{"path": "acme"}, {"path": "outer"}],
                 "store": {"url": f"sqlite:///{database}"},
                 "api": {"auth": auth},
+                "webhook": {"secret": WEBHOOK_SECRET},
             }
         )
 
@@ -117,7 +120,7 @@ def started(estate: Estate, folder: Path, *, auth: str) -> Iterator[Process]:
     configuration.write_text(
         f"gitlab: {{url: '{estate.gitlab.url}', token: {DEFAULT_TOKEN},"
         " max_requests_per_second: 10000}\n"
-        f"groups: [acme, outer]\napi: {{auth: {auth}}}\n"
+        f"groups: [acme, outer]\napi: {{auth: {auth}}}\nwebhook: {{secret: {WEBHOOK_SECRET}}}\n"
         f"store: {{url: 'sqlite:///{folder}/process-{auth}.db'}}\n"
     )
     with socket.socket() as probe:

@@ -43,8 +43,9 @@ METHODS = (b"GET",) * 30 + (
 PAGES = (
     "/", "/metrics", "/-/healthy", "/-/ready", "/openapi.json", "/metrics/", "//metrics",
     "/-/ready/", "/openapi.json/", "/favicon.ico", "/.git/config", "/api/v4", "/api/v4/projects",
-    "/api/v4/projects/1", "/api/v4/user", "/-/sim/requests", "*", "", "/..", "/%2e%2e/metrics",
-    "http://localhost/metrics", "http://[::1/metrics", "//evil.example/metrics/", "/\\evil/",
+    "/api/v4/projects/1", "/api/v4/user", "/webhook", "/-/sim/requests", "*", "", "/..",
+    "/%2e%2e/metrics", "http://localhost/metrics", "http://[::1/metrics",
+    "//evil.example/metrics/", "/\\evil/",
 )  # fmt: skip
 
 ENDINGS = ("",) * 12 + (

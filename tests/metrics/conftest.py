@@ -42,6 +42,8 @@ def status() -> Status:
     status.failed(2, "500 Internal Server Error")
     status.succeeded([1])
     status.polled(up=True, seconds=1.5)
+    status.event("accepted", 0)
+    status.event("ignored", 7)
     return status
 
 

@@ -33,6 +33,7 @@ EXPORTER = [
     ("gitlab_requests_total", "counter", ("endpoint", "code")),
     ("gitlab_rate_limit_remaining", "gauge", ()),
     ("stale_projects", "gauge", ()),
+    ("webhook_events_total", "counter", ("outcome",)),
 ]
 
 

@@ -1,5 +1,6 @@
 """What the exporter tells of itself before, during and after its polls."""
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporter import __version__
@@ -41,6 +42,7 @@ def test_after_a_poll_it_tells_how_it_went(exposition: Exposition) -> None:
         "gitlab_requests_total": [1, 2],
         "gitlab_rate_limit_remaining": [1999],
         "stale_projects": [1],
+        "webhook_events_total": [0, 7],
     }
 
 
@@ -59,14 +61,15 @@ def test_when_gitlab_is_down_the_old_numbers_stay_and_are_told_apart(
     )
 
 
-def test_a_project_known_from_an_older_poll_only_is_stale() -> None:
+@pytest.mark.parametrize(("age", "stale"), [(10, 0), (11, 1)])
+def test_a_project_not_read_for_too_long_is_stale(age: int, stale: int) -> None:
     """As after a restart in the middle of trouble: its failure is not remembered."""
-    exposition = Exposition(Status(), lambda: None)
+    exposition = Exposition(Status(), lambda: None, fresh_for=10)
     exposition.show(
         Snapshot(
             POLLED_AT,
-            [(project("a/b"), [row()]), (project("a/c", number=2, polled_at=POLLED_AT - 1), [])],
+            [(project("a/b"), [row()]), (project("a/c", number=2, polled_at=POLLED_AT - age), [])],
             [],
         )
     )
-    assert told(exposition)["stale_projects"] == [1]
+    assert told(exposition)["stale_projects"] == [stale]

@@ -2,7 +2,7 @@
 
 Times lose digits on the wire, as with the real GitLab, and so do these:
 
-- GraphQL gives the finish of a deployment cut to whole seconds;
+- GraphQL gives the finish of a deployment and ``merged_at`` cut to whole seconds;
 - without GraphQL the finish is that of the job, in REST, cut to milliseconds, and for a
   deployment without a job it is ``updated_at``;
 - REST gives ``merged_at`` cut to milliseconds.
@@ -64,7 +64,7 @@ def told_deployments(world: World) -> list[ToldDeployment]:
             one.id,
             one.environment.id,
             _cut_to_second(_known(one.finished_at)) if exact else _estimated_finish(one),
-            tuple(_told_merge_request(linked) for linked in one.merge_requests),
+            tuple(_told_merge_request(world, linked) for linked in one.merge_requests),
         )
         for one in world.deployments.values()
         if one.status == "success"
@@ -76,8 +76,9 @@ def environment_of(world: World, deployment: ToldDeployment) -> Environment:
     return world.environments[deployment.environment_id]
 
 
-def _told_merge_request(one: MergeRequest) -> ToldMergeRequest:
-    merged_at = None if one.merged_at is None else _cut_to_millisecond(one.merged_at)
+def _told_merge_request(world: World, one: MergeRequest) -> ToldMergeRequest:
+    cut = _cut_to_second if world.features.graphql else _cut_to_millisecond
+    merged_at = None if one.merged_at is None else cut(one.merged_at)
     return ToldMergeRequest(one.id, merged_at, one.target_branch, one.author)
 
 

@@ -29,6 +29,8 @@ def deploy(
 ) -> Deployment:
     """Finish a deployment ``ago`` seconds ago that brings a merge request for each lead time.
 
+    It finishes at a whole second, which all of GitLab's APIs tell exactly.
+
     Args:
         world: where.
         environment: of the deployment.
@@ -36,7 +38,9 @@ def deploy(
         ago: seconds.
         options: of ``World.add_deployment``.
     """
-    finished_at = options.pop("finished_at", world.clock() - timedelta(seconds=ago))
+    finished_at = options.pop(
+        "finished_at", (world.clock() - timedelta(seconds=ago)).replace(microsecond=0)
+    )
     return world.add_deployment(
         environment,
         **{

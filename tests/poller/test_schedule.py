@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from threading import Barrier, Event, Semaphore
+from threading import Barrier, Event, Lock, Semaphore
 from time import monotonic
 
 import pytest
@@ -144,3 +144,106 @@ def test_shutting_down_waits_no_longer_than_its_patience_for_a_job_that_hangs(
     assert monotonic() - before < PATIENCE / 4
     assert stop.is_set()
     release.set()
+
+
+def test_a_poll_can_be_asked_for_at_once_or_later(begin: Begin) -> None:
+    order: list[str] = []
+    done = Event()
+
+    def last() -> None:
+        order.append("later")
+        done.set()
+
+    schedule = begin()
+    schedule.poll_in(0.2, last)
+    schedule.poll_in(0, lambda: order.append("at once"))
+    assert done.wait(PATIENCE)
+    assert order == ["at once", "later"]
+
+
+def test_a_poll_that_is_asked_for_runs_beside_no_other(begin: Begin) -> None:
+    """It waits for the usual one, and the usual one waits for it."""
+    running, most = 0, 0
+    counting, polls, asked_for = Lock(), Semaphore(0), Semaphore(0)
+
+    def run(ended: Semaphore) -> None:
+        nonlocal running, most
+        with counting:
+            running += 1
+            most = max(most, running)
+        Event().wait(0.1)
+        with counting:
+            running -= 1
+        ended.release()
+
+    schedule = begin(poll=lambda: run(polls), poll_interval=SECOND)
+    for _ in range(3):
+        schedule.poll_in(0, lambda: run(asked_for))
+    assert all(one.acquire(timeout=PATIENCE) for one in (polls, *[asked_for] * 3, polls))
+    assert most == 1
+
+
+def test_a_poll_may_ask_for_the_next_one(begin: Begin) -> None:
+    """Even at once, while it still runs: none is left out."""
+    runs = Semaphore(0)
+    left = 20
+
+    def poll() -> None:
+        nonlocal left
+        left -= 1
+        if left:
+            schedule.poll_in(0, poll)
+        runs.release()
+
+    schedule = begin()
+    schedule.poll_in(0, poll)
+    assert all(runs.acquire(timeout=PATIENCE) for _ in range(20))
+
+
+def test_a_poll_that_is_asked_for_may_fail(begin: Begin, caplog: pytest.LogCaptureFixture) -> None:
+    done = Event()
+
+    def fail() -> None:
+        raise RuntimeError("made to fail")
+
+    schedule = begin()
+    with caplog.at_level(logging.ERROR):
+        schedule.poll_in(0, fail)
+        schedule.poll_in(0.05, done.set)
+        assert done.wait(PATIENCE)
+    assert "poll for events failed, it will be tried again" in caplog.text
+
+
+def test_a_poll_that_waits_for_another_is_not_begun_after_the_shutdown(
+    begin: Begin, stop: Event
+) -> None:
+    began, asked_for = Event(), Event()
+
+    def poll() -> None:
+        began.set()
+        assert stop.wait(PATIENCE)
+
+    schedule = begin(poll=poll)
+    assert began.wait(PATIENCE)
+    schedule.poll_in(0, asked_for.set)
+    schedule.poll_in(0.01, asked_for.set)
+    assert schedule.shut_down(PATIENCE)
+    schedule.poll_in(0, asked_for.set)
+    assert not asked_for.is_set()
+
+
+def test_a_poll_that_asks_for_another_while_it_is_shut_down_holds_nothing_up(
+    begin: Begin, stop: Event
+) -> None:
+    began = Event()
+
+    def poll() -> None:
+        began.set()
+        assert stop.wait(PATIENCE)
+        Event().wait(0.2)  # so that the shutdown waits for this one
+        schedule.poll_in(0, nothing)
+
+    schedule = begin()
+    schedule.poll_in(0, poll)
+    assert began.wait(PATIENCE)
+    assert schedule.shut_down(PATIENCE)

@@ -78,7 +78,7 @@ def link(
     store: Store, linked: Mapping[int, Iterable[int]], *, final: bool = True, at: Instant = NOW
 ) -> None:
     """Link merge requests, given by number, to deployments of the project ``top/app``."""
-    store.readings.save_links(
+    store.links.save(
         APP,
         {number: [change(iid) for iid in iids] for number, iids in linked.items()},
         final=set(linked) if final else set(),

@@ -244,15 +244,15 @@ KILLED_WHILE_SAVING = dedent(
 KILLED_WHILE_LINKING = dedent(
     """
     import sys
-    from exporter.store import Store, readings
+    from exporter.store import Store, links
     from tests.store.facts import link
 
-    def stop(connection, table, *rest):
-        upsert(connection, table, *rest)
+    def stop(connection, table, *rest, **named):
+        upsert(connection, table, *rest, **named)
         print("in the middle", flush=True)
         sys.stdin.read()
 
-    upsert, readings.upsert = readings.upsert, stop
+    upsert, links.upsert = links.upsert, stop
     with Store.open(sys.argv[1]) as store:
         link(store, {2: range(1, 20_001)})
     """
@@ -276,7 +276,7 @@ def test_a_killed_writer_leaves_the_store_whole(store_url: str, program: str) ->
     with Store.open(store_url) as store:
         check_filled(store)
         assert save(store, [seen(3, 3)], groups=[TOP]) == 1
-        store.readings.save_links(APP, {2: [change(9)]}, final={2}, at=9)
+        store.links.save(APP, {2: [change(9)]}, final={2}, at=9)
         assert ids(stored(store)) == [1, 2, 3]
     if store_url.startswith("sqlite:///"):
         with closing(connect(store_url.removeprefix("sqlite:///"))) as plain:

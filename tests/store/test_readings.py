@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from exporter.store import Links, ProjectState, SeenDeployment, Store
+from exporter.store import ProjectState, SeenDeployment, Store
 from tests.store.facts import (
     API,
     APP,
@@ -31,10 +31,6 @@ def counted(store: Store) -> dict[tuple[str, int, str], int]:
 
 def firsts(store: Store) -> set[int]:
     return {one.id for one in stored(store) if one.first}
-
-
-def unsettled(store: Store, *, include_first: bool = True) -> list[int]:
-    return [one.id for one in store.readings.unsettled(APP, include_first=include_first)]
 
 
 @pytest.fixture(autouse=True)
@@ -67,6 +63,18 @@ def test_tells_which_deployments_are_new(store: Store) -> None:
 def test_asks_for_more_ids_than_one_statement_takes(store: Store) -> None:
     save(store, [seen(5, 5)])
     assert store.readings.unknown(range(1, 80_001)) == set(range(1, 80_001)) - {5}
+
+
+def test_tells_which_deployments_are_not_in_the_numbers(store: Store) -> None:
+    """Those that are not stored, or finished after the last complete poll of their project."""
+    save(store, [seen(5, NOW), seen(6, NOW + 1)])
+    save(store, [seen(7, NOW, STAGE)], [environment(STAGE, project=API)], project=API)
+    assert store.readings.unshown([4, 5, 6, 7]) == {4, 6, 7}
+    store.scope.save_poll(NOW + 1, [API])
+    assert store.readings.unshown([4, 5, 6, 7]) == {4, 6}
+    store.scope.save_poll(NOW + 1, [APP])
+    assert store.readings.unshown(range(1, 20_001)) == set(range(1, 20_001)) - {5, 6, 7}
+    assert store.readings.unshown([]) == set()
 
 
 def test_remembers_when_all_environments_were_read(store: Store) -> None:
@@ -243,85 +251,6 @@ def test_a_correction_decides_again_which_deployments_are_first(store: Store) ->
     assert firsts(store) == {1}
 
 
-# Merge requests.
-
-
-def test_a_new_deployment_is_unread(store: Store) -> None:
-    save(store, [seen(1, 1)])
-    (one,) = store.readings.unsettled(APP, include_first=True)
-    assert (one.links, one.read_at, one.linked) == (Links.UNREAD, None, False)
-
-
-def test_an_early_reading_is_asked_again(store: Store) -> None:
-    save(store, [seen(1, 1), seen(2, 2)])
-    link(store, {1: [7], 2: []}, final=False, at=9)
-    two, one = store.readings.unsettled(APP, include_first=True)
-    assert (one.id, one.links, one.read_at, one.linked) == (1, Links.EARLY, 9, True)
-    assert (two.id, two.links, two.read_at, two.linked) == (2, Links.EARLY, 9, False)
-
-
-def test_a_final_reading_is_not_asked_again(store: Store) -> None:
-    save(store, [seen(1, 1), seen(2, 2)])
-    link(store, {1: [7], 2: []})
-    assert unsettled(store) == []
-
-
-def test_early_and_final_in_one_go(store: Store) -> None:
-    save(store, [seen(1, 1), seen(2, 2)])
-    store.readings.save_links(APP, {1: [change(7)], 2: []}, final={1, 99}, at=NOW)
-    assert unsettled(store) == [2]
-
-
-def test_a_later_reading_replaces_the_links(store: Store) -> None:
-    save(store, [seen(1, 1), seen(2, 2)])
-    link(store, {1: [7, 8], 2: [5]}, final=False)
-    link(store, {1: [8, 9]})
-    assert linked_to(stored(store)) == {1: {8, 9}, 2: {5}}
-    link(store, {1: []})
-    assert linked_to(stored(store)) == {1: set(), 2: {5}}
-
-
-def test_the_same_merge_request_in_two_deployments_is_stored_once(store: Store) -> None:
-    save(store, [seen(1, 1), seen(2, 2, STAGE)], [environment(), environment(STAGE)])
-    link(store, {1: [7], 2: [7, 7]})
-    assert linked_to(stored(store)) == {1: {7}, 2: {7}}
-
-
-def test_a_merge_request_is_kept_as_it_was_last_read(store: Store) -> None:
-    save(store, [seen(1, 1), seen(2, 2)])
-    store.readings.save_links(APP, {1: [change(7, 3, "main")]}, final={1}, at=NOW)
-    store.readings.save_links(APP, {2: [change(7, 4, "release")]}, final={2}, at=NOW)
-    expected = (change(7, 4, "release"),)
-    assert [one.merge_requests for one in stored(store)] == [expected, expected]
-
-
-def test_projects_have_merge_requests_of_the_same_number(store: Store) -> None:
-    save(store, [seen(1, 1)])
-    elsewhere = [environment(103, project=API)]
-    save(store, [seen(2, 2, 103)], elsewhere, project=API, tiers={103: "production"})
-    store.readings.save_links(APP, {1: [change(7, 3)]}, final={1}, at=NOW)
-    store.readings.save_links(API, {2: [change(7, 4)]}, final={2}, at=NOW)
-    store.scope.save_poll(NOW, [APP, API])
-    assert [one.merge_requests[0].merged_at for one in stored(store)] == [3]
-    assert [one.merge_requests[0].merged_at for one in stored(store, API)] == [4]
-
-
-def test_unsettled_deployments_come_newest_first(store: Store) -> None:
-    save(store, [seen(1, 10), seen(2, 30), seen(4, 20), seen(3, 20)])
-    assert unsettled(store) == [2, 4, 3, 1]
-
-
-def test_first_deployments_are_read_only_where_they_count(store: Store) -> None:
-    save(store, [seen(3, 50), seen(5, 30), seen(8, 80)])
-    assert unsettled(store, include_first=True) == [8, 3, 5]
-    assert unsettled(store, include_first=False) == [8]
-
-
-def test_unsettled_deployments_are_those_of_the_project(store: Store) -> None:
-    save(store, [seen(1, 1)])
-    assert store.readings.unsettled(API, include_first=True) == []
-
-
 # Forgetting.
 
 
@@ -375,7 +304,7 @@ def test_pruning_a_project_leaves_the_merge_requests_of_others(store: Store) -> 
     save(store, [seen(1, 1)])
     save(store, [seen(2, 20, 103)], elsewhere, project=API, tiers={103: "production"})
     link(store, {1: [7]})
-    store.readings.save_links(API, {2: [change(7, 4)]}, final={2}, at=NOW)
+    store.links.save(API, {2: [change(7, 4)]}, final={2}, at=NOW)
     store.scope.save_poll(NOW, [APP, API])
     store.readings.prune(10)
     assert linked_to(stored(store, API)) == {2: {7}}
