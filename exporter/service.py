@@ -98,9 +98,8 @@ class Service:
             self.status,
             lambda: self.budget.remaining,
             # A poll that events cause may come just before the one that asks the others.
-            fresh_for=microseconds(
-                settings.effective_freshness.timedelta + settings.poll.interval.timedelta
-            ),
+            fresh_for=microseconds(settings.effective_freshness + settings.poll.interval.timedelta),
+            max_series=settings.metrics.max_series,
         )
         self._showing = Lock()
         self._schedule: Schedule | None = None
@@ -191,7 +190,7 @@ class Service:
         """Compute what is shown from what is stored."""
         with self._showing:
             self.view = self._ledger.view(self._poll.take_changes())
-            self._exposition.show(take_snapshot(self.view, self.settings.windows))
+            self._exposition.show(take_snapshot(self.view, self.settings))
 
 
 def _verification(settings: Settings) -> bool | str:

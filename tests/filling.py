@@ -143,7 +143,7 @@ def opened(
     chosen = settings or settings_with()
     view = Ledger(store, chosen).view()
     exposition = Exposition(Status(), lambda: None)
-    exposition.show(take_snapshot(view, chosen.windows))
+    exposition.show(take_snapshot(view, chosen))
     api = DoraApi.over(lambda: view, chosen, clock, OpenAccess())
     with TestClient(create_app(chosen, exposition, api)) as client:
         yield client

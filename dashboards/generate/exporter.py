@@ -9,6 +9,7 @@ from dashboards.generate.fields import (
     PER_SECOND,
     POOR,
     SECONDS,
+    SHOWN_OR_WITHHELD,
     TEXT,
     UP_OR_DOWN,
     override,
@@ -73,8 +74,8 @@ _STATE: Row = (
             3,
             stat(
                 "Stale projects",
-                "Projects in scope that the last poll could not read: their values are older, or "
-                "missing.",
+                "Projects in scope that could not be read when last asked about, or not for longer "
+                "than allowed: their values are older, or missing.",
                 now(f"sum({_own('stale_projects')})"),
                 unit=COUNT,
                 thresholds=_NO_TROUBLE,
@@ -266,7 +267,7 @@ _EVENTS: Row = (
     7,
     [
         (
-            24,
+            12,
             graph(
                 "Deployment events of GitLab by outcome",
                 "Events per second that came to /webhook: accepted ones have their project polled "
@@ -283,6 +284,29 @@ _EVENTS: Row = (
                 unit=PER_SECOND,
                 step="1m",
                 no_value="no webhook",
+            ),
+        ),
+        (
+            8,
+            graph(
+                "Series of projects and groups",
+                "How many series the metrics of projects and groups have, or would have. Above "
+                "metrics.max_series all of them are withheld.",
+                [over_time(largest(_own("series"), "instance"), "{{instance}}", "15s")],
+                unit=COUNT,
+                decimals=0,
+                step="15s",
+            ),
+        ),
+        (
+            4,
+            stat(
+                "Metrics of projects and groups",
+                "Withheld, all of them, where they would have more series than metrics.max_series.",
+                now(f"max({_own('series_limit_exceeded')})"),
+                unit=TEXT,
+                thresholds=thresholds((GOOD, 0), (BAD, 1)),
+                mappings=SHOWN_OR_WITHHELD,
             ),
         ),
     ],

@@ -72,6 +72,11 @@ UP_OR_DOWN = [
     {"from": "", "id": 2, "text": "Down", "to": "", "type": 1, "value": "0"},
 ]
 
+SHOWN_OR_WITHHELD = [
+    {"from": "", "id": 1, "text": "All shown", "to": "", "type": 1, "value": "0"},
+    {"from": "", "id": 2, "text": "All withheld", "to": "", "type": 1, "value": "1"},
+]
+
 LEVELS_OF_FREQUENCY = (
     "Levels: elite at least once a day, high once a week, medium once a month, low less often."
 )

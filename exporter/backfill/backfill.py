@@ -57,7 +57,7 @@ def backfill(
         )
     try:
         folder = folder_of(output)
-        with OpenMetrics(folder, labels) as text:
+        with OpenMetrics(folder, labels, settings.metrics.percentiles) as text:
             _collect(view, settings, text, clock, skip_last)
             with written_whole(output) as target:
                 text.write(target)
@@ -82,7 +82,7 @@ def _collect(
     progress.expect(len(containers))
     try:
         for container in containers:
-            for one in columns(view, container, moments, settings.windows):
+            for one in columns(view, container, moments, settings):
                 text.add(container, one)
             progress.advance()
     finally:

@@ -9,7 +9,7 @@ scope is today's, because the store keeps no older ones.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from exporter.config import Duration
+from exporter.config import Duration, Level, Settings
 from exporter.dora.arithmetic import Period, Timeline, trailing
 from exporter.dora.facts import Group, Project
 from exporter.dora.tiers import TIERS
@@ -40,7 +40,7 @@ def columns(
     view: View,
     container: Project | Group,
     instants: Sequence[Instant],
-    windows: Sequence[Duration],
+    settings: Settings,
 ) -> Iterator[Columns]:
     """Compute the values of one project or group, tier by tier.
 
@@ -48,8 +48,12 @@ def columns(
         view: the stored history, which had a complete poll.
         container: whose values.
         instants: ascending; the last one is the last poll.
-        windows: the trailing windows.
+        settings: which windows, levels, tiers and percentiles are wanted.
     """
+    kind: Level = "project" if isinstance(container, Project) else "group"
+    exposed = settings.metrics
+    if kind not in exposed.levels:
+        return
     covered_since = view.covered_since(container)
     polled_at = container.polled_at if isinstance(container, Project) else view.polled_at
     if polled_at is None:
@@ -61,10 +65,9 @@ def columns(
     if not known:
         return
     ends = [min(one, polled_at) for one in known]
-    kind = "project" if isinstance(container, Project) else "group"
     tiers = view.tiers_of(container)
     counted = {tier for tier in TIERS if (kind, container.id, tier) in view.counters}
-    for tier in sorted(tiers | counted):
+    for tier in sorted((tiers | counted).intersection(exposed.tiers)):
         total = view.counters.get((kind, container.id, tier), 0)
         if tier not in tiers or covered_since is None:
             # What was counted for a tier that no environment has any more cannot be dated.
@@ -75,8 +78,8 @@ def columns(
         until = [int(finished.searchsorted(end, "right")) for end in ends]
         current: dict[str, Column] = {}
         before: dict[str, Column] = {}
-        for window in windows:
-            at = _periods(view, timeline, window, covered_since)
+        for window in settings.windows:
+            at = _periods(view, timeline, window, covered_since, exposed.percentiles)
             length = microseconds(window.timedelta)
             current[window.text] = [at(end) for end in ends]
             before[window.text] = [at(end - length) for end in ends]
@@ -92,7 +95,11 @@ def columns(
 
 
 def _periods(
-    view: View, timeline: Timeline, window: Duration, covered_since: Instant
+    view: View,
+    timeline: Timeline,
+    window: Duration,
+    covered_since: Instant,
+    percentiles: Sequence[int],
 ) -> Callable[[Instant], Period | None]:
     """Return what tells the window that ends at an instant, computed once for each.
 
@@ -108,6 +115,7 @@ def _periods(
                 end=end,
                 covered_since=covered_since,
                 rules=view.rules,
+                percentiles=percentiles,
             )
         return found[end]
 

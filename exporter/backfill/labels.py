@@ -20,10 +20,3 @@ def extra_label(text: str) -> tuple[str, str]:
     if name in _OWN or name.startswith("__"):
         raise ValueError(f"{name!r} is a label that cannot be set; usual ones are job and instance")
     return name, value
-
-
-def written(name: str, value: str) -> str:
-    """Return a label as OpenMetrics writes it."""
-    for character, escaped in (("\\", r"\\"), ("\n", r"\n"), ('"', r"\"")):
-        value = value.replace(character, escaped)
-    return f'{name}="{value}"'

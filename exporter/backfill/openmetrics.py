@@ -12,21 +12,12 @@ from tempfile import TemporaryFile
 from types import TracebackType
 from typing import IO, Self
 
-from prometheus_client import CollectorRegistry
-from prometheus_client.metrics_core import Metric
-from prometheus_client.openmetrics.exposition import generate_latest
-from prometheus_client.registry import Collector
-from prometheus_client.utils import floatToGoString
-
 from exporter.backfill.columns import Column, Columns
-from exporter.backfill.labels import written
-from exporter.dora.arithmetic import PERCENTILES
 from exporter.dora.facts import Group, Project
 from exporter.instant import MICROSECONDS, Instant
 from exporter.metrics.catalogue import GROUP, PROJECT, Families, Family
-from exporter.metrics.collector import new_metric
-
-_END = b"# EOF\n"
+from exporter.metrics.formats import END, OPEN_METRICS
+from exporter.metrics.lines import comments, label_text, number_text
 
 Values = Iterable[float | None]
 
@@ -34,15 +25,19 @@ Values = Iterable[float | None]
 class OpenMetrics:
     """Collects the values of projects and groups, and writes them family by family."""
 
-    def __init__(self, folder: Path | None, extra: Mapping[str, str]) -> None:
+    def __init__(
+        self, folder: Path | None, extra: Mapping[str, str], percentiles: Sequence[int]
+    ) -> None:
         """Prepare a file for each family.
 
         Args:
             folder: where to keep them, None for the system's place for temporary files.
             extra: labels to add to every series.
+            percentiles: of lead time.
         """
         self.samples = 0
         self._extra = extra
+        self._percentiles = percentiles
         self._files = ExitStack()
         self._parts: dict[str, IO[bytes]] = {}
         with ExitStack() as undo:
@@ -68,25 +63,25 @@ class OpenMetrics:
             times,
             (None if one is None else one / MICROSECONDS for one in columns.last_deployment),
         )
-        for family, window, values in _windowed(families, columns):
+        for family, window, values in _windowed(families, columns, self._percentiles):
             self._series(family, (*labels, *window), times, values)
 
     def write(self, target: IO[bytes]) -> None:
         """Write everything that was added."""
         for family in (*PROJECT.all(), *GROUP.all()):
-            target.write(_header(family))
+            target.write(comments(family, OPEN_METRICS))
             part = self._parts[family.name]
             part.seek(0)
             copyfileobj(part, target, 1 << 20)
-        target.write(_END)
+        target.write(END)
 
     def _series(
         self, family: Family, labels: Sequence[str], times: Sequence[str], values: Values
     ) -> None:
         pairs = [*zip(family.labels, labels, strict=True), *self._extra.items()]
-        begin = f"{family.name}{{{','.join(written(*pair) for pair in pairs)}}}"
+        begin = f"{family.name}{{{','.join(label_text(*pair) for pair in pairs)}}}"
         lines = [
-            f"{begin} {_number(value)} {time}\n"
+            f"{begin} {number_text(value)} {time}\n"
             for time, value in zip(times, values, strict=True)
             if value is not None
         ]
@@ -106,20 +101,20 @@ class OpenMetrics:
 
 
 def _windowed(
-    families: Families, columns: Columns
+    families: Families, columns: Columns, percentiles: Sequence[int]
 ) -> Iterator[tuple[Family, tuple[str, ...], Values]]:
     """Give the values of each window with the labels that they have beyond those of the row."""
     for window, periods in columns.current.items():
         yield families.recent_deployments, (window,), _of(periods, "deployments")
         yield families.deployment_frequency, (window,), _of(periods, "per_day")
         yield families.lead_time_merge_requests, (window,), _of(periods, "merge_requests")
-        for percentile in PERCENTILES:
+        for percentile in percentiles:
             labels = (window, str(percentile))
             yield families.lead_time, labels, _percentiles(periods, percentile)
     for window, periods in columns.before.items():
         yield families.previous_deployments, (window,), _of(periods, "deployments")
         yield families.previous_lead_time_merge_requests, (window,), _of(periods, "merge_requests")
-        for percentile in PERCENTILES:
+        for percentile in percentiles:
             labels = (window, str(percentile))
             yield families.previous_lead_time, labels, _percentiles(periods, percentile)
 
@@ -132,30 +127,7 @@ def _percentiles(periods: Column, percentile: int) -> Values:
     return (None if one is None else one.lead_time.get(percentile) for one in periods)
 
 
-def _number(value: float) -> str:
-    """Return a number exactly as a scrape shows it."""
-    text: str = floatToGoString(value)  # type: ignore[no-untyped-call]
-    return text
-
-
 def _seconds(instant: Instant) -> str:
     """Return an instant as a timestamp; the ends of days are whole seconds."""
     whole, rest = divmod(instant, MICROSECONDS)
     return f"{whole}.{rest:06}" if rest else str(whole)
-
-
-class _Alone(Collector):
-    """Gives one family without samples."""
-
-    def __init__(self, family: Family) -> None:
-        self._family = family
-
-    def collect(self) -> Iterator[Metric]:
-        yield new_metric(self._family)
-
-
-def _header(family: Family) -> bytes:
-    registry = CollectorRegistry()
-    registry.register(_Alone(family))
-    text: bytes = generate_latest(registry)  # type: ignore[no-untyped-call]
-    return text.removesuffix(_END)

@@ -1,5 +1,6 @@
 """The settings: every key of ``config.yaml``, its kind and its default."""
 
+from datetime import timedelta
 from typing import Annotated, Literal, TypeVar, get_args
 from zoneinfo import ZoneInfo
 
@@ -137,7 +138,7 @@ class PollSettings(Section):
     """When to ask GitLab, and how far back."""
 
     interval: PositiveDuration = Duration.parse("5m")
-    freshness: PositiveDuration = Duration.parse("15m")
+    freshness: PositiveDuration | None = None
     discovery_interval: PositiveDuration = Duration.parse("1h")
     reconcile_interval: PositiveDuration = Duration.parse("6h")
     history: PositiveDuration = Duration.parse("95d")
@@ -166,10 +167,14 @@ class LeadTimeSettings(Section):
     first_deployment: Literal["exclude", "include"] = "exclude"
 
 
+Level = Literal["project", "group"]
+"""Of what there are metrics."""
+
+
 class MetricsSettings(Section):
     """Which series are exposed; the windows stand at the top level."""
 
-    levels: Annotated[tuple[Literal["project", "group"], ...], AfterValidator(_some)] = (
+    levels: Annotated[tuple[Level, ...], AfterValidator(_some)] = (
         "project",
         "group",
     )
@@ -294,10 +299,14 @@ class Settings(Section):
         return windows
 
     @property
-    def effective_freshness(self) -> Duration:
+    def effective_freshness(self) -> timedelta:
         """How long a project may go unasked; with webhooks all are asked in reserve only."""
-        longest = self.poll.reconcile_interval if self.webhook.enabled else self.poll.freshness
-        return max(longest, self.poll.interval, key=lambda each: each.seconds)
+        interval = self.poll.interval.timedelta
+        if self.webhook.enabled:
+            return max(self.poll.reconcile_interval.timedelta, interval)
+        if self.poll.freshness is None:
+            return 3 * interval
+        return max(self.poll.freshness.timedelta, interval)
 
     @property
     def effective_retention(self) -> Duration:

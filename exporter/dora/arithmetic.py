@@ -41,7 +41,7 @@ Integers = NDArray[np.int64]
 Numbers = NDArray[np.float64]
 
 PERCENTILES = (50, 75, 95)
-"""Percentiles of lead time that trailing windows show."""
+"""Percentiles of lead time that trailing windows show, unless others are wanted."""
 
 
 class Aggregation(StrEnum):
@@ -285,6 +285,7 @@ def trailing(
     end: Instant,
     covered_since: Instant,
     rules: LeadTimeRules,
+    percentiles: Sequence[int] = PERCENTILES,
 ) -> Period | None:
     """Return the numbers of the window ``(end - length, end]``, None where it is not covered."""
     begin = end - microseconds(length)
@@ -299,7 +300,7 @@ def trailing(
         per_day=deployments / (length / timedelta(days=1)),
         lead_time={
             percentile: quantile(values, percentile / 100)
-            for percentile in PERCENTILES
+            for percentile in percentiles
             if len(values)
         },
         merge_requests=rows.stop - rows.start,
@@ -318,6 +319,7 @@ def previous(
     end: Instant,
     covered_since: Instant,
     rules: LeadTimeRules,
+    percentiles: Sequence[int] = PERCENTILES,
 ) -> Period | None:
     """Return the numbers of the window before the trailing one, ``(end - 2W, end - W]``."""
     return trailing(
@@ -326,6 +328,7 @@ def previous(
         end=end - microseconds(length),
         covered_since=covered_since,
         rules=rules,
+        percentiles=percentiles,
     )
 
 

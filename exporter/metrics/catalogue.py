@@ -174,6 +174,20 @@ WEBHOOK_EVENTS = Family(
     "Events that came to /webhook since the exporter started: accepted (their project is polled), "
     "replayed, ignored (no success, or not in scope), malformed or unauthorized.",
 )
+SERIES = Family(
+    "gitlab_dora_exporter_series",
+    "gauge",
+    (),
+    "Series that the metrics of projects and groups have, or would have if their number were not "
+    "over the limit (metrics.max_series).",
+)
+SERIES_LIMIT_EXCEEDED = Family(
+    "gitlab_dora_exporter_series_limit_exceeded",
+    "gauge",
+    (),
+    "1 if the metrics of projects and groups are withheld, all of them, because they would have "
+    "more series than metrics.max_series, else 0.",
+)
 
 OWN = (
     BUILD_INFO,
@@ -185,6 +199,8 @@ OWN = (
     RATE_LIMIT_REMAINING,
     STALE_PROJECTS,
     WEBHOOK_EVENTS,
+    SERIES,
+    SERIES_LIMIT_EXCEEDED,
 )
 EVERY = (*PROJECT.all(), *GROUP.all(), *OWN)
 """All families of the exposition, but for those of the process and of Python."""

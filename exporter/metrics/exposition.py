@@ -1,13 +1,14 @@
-"""Answering a scrape: format, compression and selection of families, all prometheus-client's."""
+"""Everything that ``/metrics`` shows, and from when on."""
 
 from collections.abc import Callable, Sequence
-from gzip import compress
 
-from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
-from prometheus_client.exposition import choose_encoder
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector
 
-from exporter.metrics.collector import DoraCollector
+from exporter.metrics.formats import chosen_by
 from exporter.metrics.own import OwnCollector
+from exporter.metrics.process import RecentProcess
+from exporter.metrics.scrape import Scrape
+from exporter.metrics.shown import NOTHING, Shown
 from exporter.metrics.snapshot import Snapshot
 from exporter.poller import Status
 
@@ -16,50 +17,64 @@ class Exposition:
     """Everything that ``/metrics`` shows."""
 
     def __init__(
-        self, status: Status, remaining: Callable[[], int | None], *, fresh_for: int = 0
+        self,
+        status: Status,
+        remaining: Callable[[], int | None],
+        *,
+        fresh_for: int = 0,
+        max_series: int | None = None,
     ) -> None:
-        """Show nothing yet.
+        """Show nothing yet but how the exporter is doing.
 
         Args:
-            status: how the polls are going.
-            remaining: gives what is left of GitLab's rate limit.
+            status: how the polls go.
+            remaining: tells what is left of GitLab's rate limit.
             fresh_for: microseconds before the last poll within which a project must have been read
                 not to be called stale.
+            max_series: how many series projects and groups may have; with more none is exposed.
         """
         self._status = status
-        self._dora = DoraCollector()
-        self._registry = CollectorRegistry()
-        self._registry.register(self._dora)
-        self._registry.register(OwnCollector(status, self._dora, remaining, fresh_for))
-        ProcessCollector(registry=self._registry)
-        PlatformCollector(registry=self._registry)
-        GCCollector(registry=self._registry)
+        self._remaining = remaining
+        self._fresh_for = fresh_for
+        self._max_series = max_series
+        self.process = RecentProcess()
+        registry = CollectorRegistry()
+        self._of_python = PlatformCollector(registry=registry), GCCollector(registry=registry)
+        self._shown = Shown(NOTHING, {})
 
     def show(self, snapshot: Snapshot) -> None:
-        """Show these values from the next scrape on."""
-        self._dora.snapshot = snapshot
+        """Show these values from the next scrape on; all rendering is done before that."""
+        self._shown = Shown(
+            snapshot,
+            self._status.view().errors,
+            fresh_for=self._fresh_for,
+            max_series=self._max_series,
+        )
 
     @property
     def snapshot(self) -> Snapshot:
         """The values shown now."""
-        return self._dora.snapshot
+        return self._shown.snapshot
 
     @property
     def unread(self) -> int:
         """How many projects the running poll has yet to read."""
         return len(self._status.view().unread)
 
-    def render(
-        self, *, accept: str = "", gzip: bool = False, names: Sequence[str] = ()
-    ) -> tuple[bytes, str]:
-        """Return the exposition and its content type.
+    def scrape(self, *, accept: str = "", gzip: bool = False, names: Sequence[str] = ()) -> Scrape:
+        """Return what is to be answered, as of now.
 
         Args:
             accept: the scraper's ``Accept`` header.
             gzip: whether to compress.
             names: the samples wanted, all if empty.
         """
-        encoder, content_type = choose_encoder(accept)
-        registry = self._registry.restricted_registry(names) if names else self._registry
-        body = encoder(registry)
-        return (compress(body, compresslevel=6) if gzip else body), content_type
+        status, shown = self._status.view(), self._shown
+        return Scrape(
+            chosen_by(accept),
+            gzip=gzip,
+            names=names,
+            shown=shown,
+            errors=status.errors,
+            live=(OwnCollector(status, shown, self._remaining()), self.process, *self._of_python),
+        )

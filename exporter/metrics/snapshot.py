@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from exporter.config import Duration
+from exporter.config import Level, Settings
 from exporter.dora.arithmetic import Period, previous, trailing
 from exporter.dora.facts import Group, Project
 from exporter.dora.tiers import TIERS
@@ -40,29 +40,27 @@ class Snapshot:
     groups: Sequence[tuple[Group, Sequence[Row]]]
 
 
-def take_snapshot(view: View, windows: Sequence[Duration]) -> Snapshot:
-    """Compute all values of a view."""
+def take_snapshot(view: View, settings: Settings) -> Snapshot:
+    """Compute all values of a view that ``windows`` and ``metrics`` want."""
     return Snapshot(
         view.polled_at,
-        [(one, _rows(view, one, "project", one.polled_at, windows)) for one in view.scope.projects],
-        [(one, _rows(view, one, "group", view.polled_at, windows)) for one in view.scope.groups],
+        [(one, _rows(view, one, one.polled_at, settings)) for one in view.scope.projects],
+        [(one, _rows(view, one, view.polled_at, settings)) for one in view.scope.groups],
     )
 
 
 def _rows(
-    view: View,
-    container: Project | Group,
-    kind: str,
-    end: Instant | None,
-    windows: Sequence[Duration],
+    view: View, container: Project | Group, end: Instant | None, settings: Settings
 ) -> list[Row]:
-    covered_since = view.covered_since(container)
-    if end is None:
+    kind: Level = "project" if isinstance(container, Project) else "group"
+    exposed = settings.metrics
+    if end is None or kind not in exposed.levels:
         return []
+    covered_since = view.covered_since(container)
     tiers = view.tiers_of(container)
     counted = {tier for tier in TIERS if (kind, container.id, tier) in view.counters}
     rows = []
-    for tier in sorted(tiers | counted):
+    for tier in sorted((tiers | counted).intersection(exposed.tiers)):
         total = view.counters.get((kind, container.id, tier), 0)
         if tier not in tiers or covered_since is None:
             # Environments that change their tier take their history along, but never a count.
@@ -71,7 +69,7 @@ def _rows(
         timeline = view.timeline(container, [tier])
         current: dict[str, Period] = {}
         before: dict[str, Period] = {}
-        for window in windows:
+        for window in settings.windows:
             for periods, compute in ((current, trailing), (before, previous)):
                 period = compute(
                     timeline,
@@ -79,6 +77,7 @@ def _rows(
                     end=end,
                     covered_since=covered_since,
                     rules=view.rules,
+                    percentiles=exposed.percentiles,
                 )
                 if period is not None:
                     periods[window.text] = period

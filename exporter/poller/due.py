@@ -17,7 +17,7 @@ class Due:
     def __init__(self, settings: Settings) -> None:
         self._interval = microseconds(settings.poll.interval.timedelta)
         self._announced = settings.webhook.enabled
-        self._longest = microseconds(settings.effective_freshness.timedelta)
+        self._longest = microseconds(settings.effective_freshness)
 
     def choose(
         self,

@@ -1,8 +1,9 @@
 """All pages of the exporter."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
 
-from anyio import CapacityLimiter
+from anyio import CapacityLimiter, create_task_group, sleep
 from anyio.to_thread import run_sync
 from prometheus_client.exposition import gzip_accepted
 from starlette.applications import Starlette
@@ -10,13 +11,20 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import (
+    HTMLResponse,
+    JSONResponse,
+    PlainTextResponse,
+    Response,
+    StreamingResponse,
+)
 from starlette.routing import Route
 
 from exporter.api import DATA_SINCE, POLLED_AT, DoraApi
 from exporter.api.openapi import openapi_document
 from exporter.config import Settings
 from exporter.metrics import Exposition
+from exporter.metrics.process import RENEWED_SECONDS, RecentProcess
 from exporter.web.landing import landing_page
 from exporter.webhook import Receiver
 
@@ -35,18 +43,27 @@ def create_app(
 
     async def metrics(request: Request) -> Response:
         compressed = gzip_accepted(request.headers.get("accept-encoding", ""))
-        body, content_type = await run_sync(
-            lambda: exposition.render(
-                accept=request.headers.get("accept", ""),
-                gzip=compressed,
-                names=request.query_params.getlist("name[]"),
-            ),
-            limiter=scrapes,
+        scrape = exposition.scrape(
+            accept=request.headers.get("accept", ""),
+            gzip=compressed,
+            names=request.query_params.getlist("name[]"),
         )
-        headers = {"content-type": content_type, "vary": "Accept, Accept-Encoding"}
+        # Threads that poll would hold up the way to another thread and back.
+        answer = (
+            scrape.answer() if scrape.is_at_hand else await run_sync(scrape.answer, limiter=scrapes)
+        )
+        headers = {
+            "content-type": answer.content_type,
+            "content-length": str(answer.size),
+            "vary": "Accept, Accept-Encoding",
+        }
         if compressed:
             headers["content-encoding"] = "gzip"
-        return Response(body, headers=headers)
+        if isinstance(answer.body, bytes):
+            return Response(answer.body, headers=headers)
+        if request.method == "HEAD":
+            return Response(headers=headers)
+        return StreamingResponse(_unpacked(answer.body, scrapes), headers=headers)
 
     async def healthy(_: Request) -> Response:
         return PlainTextResponse("healthy\n")
@@ -57,6 +74,13 @@ def create_app(
             what = f", projects left to read: {left}" if left else ""
             return PlainTextResponse(f"not ready: the first poll is not complete{what}\n", 503)
         return PlainTextResponse("ready\n")
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        async with create_task_group() as tasks:
+            tasks.start_soon(_renew, exposition.process, scrapes)
+            yield
+            tasks.cancel_scope.cancel()
 
     document = openapi_document(settings)
 
@@ -75,10 +99,24 @@ def create_app(
         ],
         middleware=_middleware(settings),
         exception_handlers={HTTPException: _http_error},
+        lifespan=lifespan,
     )
     # A redirect would repeat the whole query, and a token in it, to a host that the caller names.
     app.router.redirect_slashes = False
     return app
+
+
+async def _renew(process: RecentProcess, scrapes: CapacityLimiter) -> None:
+    """Look at the process again and again, so that no scrape has to."""
+    while True:
+        await run_sync(process.renew, limiter=scrapes)
+        await sleep(RENEWED_SECONDS)
+
+
+async def _unpacked(pieces: Iterator[bytes], scrapes: CapacityLimiter) -> AsyncIterator[bytes]:
+    """Give the pieces, each made in another thread once the scraper has taken the one before."""
+    while (piece := await run_sync(next, pieces, None, limiter=scrapes)) is not None:
+        yield piece
 
 
 def _middleware(settings: Settings) -> Sequence[Middleware]:

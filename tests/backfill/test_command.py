@@ -154,7 +154,7 @@ def test_what_cannot_be_a_file_is_refused(
 
 
 @pytest.mark.usefixtures("facts")
-@pytest.mark.parametrize("step", ["_number", "copyfileobj"])
+@pytest.mark.parametrize("step", ["number_text", "copyfileobj"])
 def test_a_signal_leaves_the_file_of_before(
     here: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:

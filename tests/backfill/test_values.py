@@ -74,6 +74,20 @@ def test_every_day_has_the_values_of_its_end(facts: Filling, tmp_path: Path, zon
         assert found[moment.timestamp()] == pytest.approx(expected, rel=1e-12)
 
 
+def test_it_has_what_scrapes_have_and_no_more(facts: Filling, tmp_path: Path) -> None:
+    first = NOW - 30 * DAY
+    fill(facts, first.replace(hour=0), 30, Random(1))
+    wanted = {"levels": ["group"], "tiers": ["production", "other"], "percentiles": [10, 50]}
+    settings = settings_of(tmp_path, metrics=wanted)
+    found = by_moment(write(settings, tmp_path / "out.om"))
+    expected = shown(scraped(facts, settings))
+    assert found[NOW.timestamp()] == expected
+    labels = [dict(own) for _, own in expected]
+    assert {one["percentile"] for one in labels if "percentile" in one} == {"10", "50"}
+    assert {one["environment_tier"] for one in labels} <= {"production", "other"}
+    assert not any("project" in one for one in labels)
+
+
 @pytest.mark.parametrize("aggregation", ["merge_requests", "daily_medians"])
 @pytest.mark.parametrize(
     "now",

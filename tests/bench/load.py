@@ -32,9 +32,10 @@ def main() -> int:
     parser.add_argument("--rate", type=float, required=True, help="a second; 0: without pause")
     parser.add_argument("--seconds", type=float, required=True)
     parser.add_argument("--encoding", required=True)
+    parser.add_argument("--connections", type=int, default=CONNECTIONS)
     options = parser.parse_args()
     headers = {"PRIVATE-TOKEN": os.environ["TOKEN"], "Accept-Encoding": options.encoding}
-    tallies = [Tally() for _ in range(CONNECTIONS)]
+    tallies = [Tally() for _ in range(options.connections)]
     began = perf_counter()
     threads = [
         threading.Thread(
@@ -42,7 +43,7 @@ def main() -> int:
             args=(options.url, headers, tally),
             kwargs={
                 "begin": began + number / options.rate if options.rate else began,
-                "pause": CONNECTIONS / options.rate if options.rate else 0.0,
+                "pause": options.connections / options.rate if options.rate else 0.0,
                 "end": began + options.seconds,
             },
         )

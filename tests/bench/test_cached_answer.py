@@ -1,7 +1,6 @@
 """How many requests a second the exporter answers, each caller checked, from what it keeps."""
 
 import json
-import os
 import socket
 import subprocess
 import sys
@@ -10,13 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 import requests
 
 from exporter.simulator import DEFAULT_TOKEN, SimulatedGitLab, World
 from exporter.simulator.generator import generate
+from tests.bench.loading import load_on
 
 RATE = 500
 SECONDS = 10
@@ -94,21 +93,6 @@ def _ready(url: str) -> bool:
         return False
 
 
-def _load(url: str, *, rate: float, seconds: float, encoding: str) -> dict[str, Any]:
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "tests.bench.load", url, f"--rate={rate}"),
-            *(f"--seconds={seconds}", f"--encoding={encoding}"),
-        ],
-        cwd=_ROOT,
-        env={**os.environ, "TOKEN": _REPORTERS_TOKEN},
-        stdout=subprocess.PIPE,
-        check=True,
-    )
-    report: dict[str, Any] = json.loads(done.stdout)
-    return report
-
-
 @pytest.mark.parametrize("encoding", ["identity", "gzip"])
 def test_500_requests_a_second_for_one_answer_are_all_answered(
     encoding: str, setup: Setup, capsys: pytest.CaptureFixture[str]
@@ -119,9 +103,9 @@ def test_500_requests_a_second_for_one_answer_are_all_answered(
     assert any(number is not None for day in body for number in day.values())
 
     setup.gitlab.requests.clear()
-    steady = _load(setup.url, rate=RATE, seconds=SECONDS, encoding=encoding)
+    steady = load_on(setup.url, _REPORTERS_TOKEN, rate=RATE, seconds=SECONDS, encoding=encoding)
     asked = [one for one in setup.gitlab.requests if one.path.endswith("/user")]
-    fastest = _load(setup.url, rate=0, seconds=3, encoding=encoding)
+    fastest = load_on(setup.url, _REPORTERS_TOKEN, rate=0, seconds=3, encoding=encoding)
     with capsys.disabled():
         print(  # noqa: T201 - the figures are the point
             f"\n{encoding:8} {steady['per_second']:.0f} a second, {steady['errors']} errors, "

@@ -16,7 +16,7 @@ from exporter.config.keys import known_keys
 EXAMPLE = Path(__file__).parents[2] / "config.yaml"
 ENVIRON = {"GITLAB_TOKEN": "glpat-Zq7TokenOfTheTests"}
 # Without a value by default, they stand in the file as comments.
-COMMENTED_OUT = {"token_file", "ca_file", "secret", "secret_file"}
+COMMENTED_OUT = {"token_file", "ca_file", "freshness", "secret", "secret_file"}
 
 
 @dataclass(frozen=True)

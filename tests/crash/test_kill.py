@@ -138,6 +138,7 @@ def test_a_kill_in_the_first_poll_loses_and_doubles_nothing(
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("stage", [ONE_BY_ONE], indirect=True)
 def test_many_kills_in_a_row_lose_and_double_nothing(stage: Stage, tmp_path: Path) -> None:
     write_config(tmp_path, stage.gitlab.url, poll={"interval": "1h"})
     rng = random.Random(SEED)

@@ -105,7 +105,7 @@ def stored(service: Service) -> dict[int, Deployment]:
 
 
 def rows(service: Service) -> Mapping[str, Any]:
-    ((_, found),) = take_snapshot(service.view, service.settings.windows).projects
+    ((_, found),) = take_snapshot(service.view, service.settings).projects
     return {row.tier: row for row in found}
 
 

@@ -1,6 +1,7 @@
 """A small exposition whose every value is known."""
 
 from datetime import timedelta
+from gzip import decompress
 from random import Random
 
 import pytest
@@ -30,6 +31,12 @@ def row(tier: str = "production", total: int = 12) -> Row:
         current={"7d": Period(7, 1.0, {50: 3600.5, 75: 7200.0, 95: 86400.0}, 4)},
         before={"7d": Period(0, 0.0, {}, 0)},
     )
+
+
+def scraped(exposition: Exposition, *, accept: str = "", gzip: bool = False) -> bytes:
+    """Return what a scrape of everything reads, unpacked."""
+    body = exposition.scrape(accept=accept, gzip=gzip).answer().whole()
+    return decompress(body) if gzip else body
 
 
 @pytest.fixture

@@ -34,6 +34,8 @@ EXPORTER = [
     ("gitlab_rate_limit_remaining", "gauge", ()),
     ("stale_projects", "gauge", ()),
     ("webhook_events_total", "counter", ("outcome",)),
+    ("series", "gauge", ()),
+    ("series_limit_exceeded", "gauge", ()),
 ]
 
 

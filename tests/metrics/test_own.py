@@ -6,7 +6,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from exporter import __version__
 from exporter.metrics import Exposition, Snapshot
 from exporter.poller import Status
-from tests.metrics.conftest import POLLED_AT, project, row
+from tests.metrics.conftest import POLLED_AT, project, row, scraped
 
 PREFIX = "gitlab_dora_exporter_"
 
@@ -14,7 +14,7 @@ PREFIX = "gitlab_dora_exporter_"
 def told(exposition: Exposition) -> dict[str, list[float]]:
     """The values of the exporter's own families, by the end of the name."""
     found: dict[str, list[float]] = {}
-    for family in text_string_to_metric_families(exposition.render()[0].decode()):
+    for family in text_string_to_metric_families(scraped(exposition).decode()):
         for sample in family.samples:
             if sample.name.startswith(PREFIX):
                 found.setdefault(sample.name.removeprefix(PREFIX), []).append(sample.value)
@@ -24,12 +24,17 @@ def told(exposition: Exposition) -> dict[str, list[float]]:
 def test_before_the_first_poll_it_claims_nothing() -> None:
     """Neither up nor down: both would be a guess."""
     exposition = Exposition(Status(), lambda: None)
-    assert told(exposition) == {"build_info": [1], "stale_projects": [0]}
+    assert told(exposition) == {
+        "build_info": [1],
+        "stale_projects": [0],
+        "series": [0],
+        "series_limit_exceeded": [0],
+    }
 
 
 def test_it_tells_its_version(exposition: Exposition) -> None:
-    assert f'{PREFIX}build_info{{python_version="3.'.encode() in exposition.render()[0]
-    assert f'version="{__version__}"}} 1.0'.encode() in exposition.render()[0]
+    assert f'{PREFIX}build_info{{python_version="3.'.encode() in scraped(exposition)
+    assert f'version="{__version__}"}} 1.0'.encode() in scraped(exposition)
 
 
 def test_after_a_poll_it_tells_how_it_went(exposition: Exposition) -> None:
@@ -43,6 +48,8 @@ def test_after_a_poll_it_tells_how_it_went(exposition: Exposition) -> None:
         "gitlab_rate_limit_remaining": [1999],
         "stale_projects": [1],
         "webhook_events_total": [0, 7],
+        "series": [21],
+        "series_limit_exceeded": [0],
     }
 
 
@@ -55,9 +62,8 @@ def test_when_gitlab_is_down_the_old_numbers_stay_and_are_told_apart(
     now = told(exposition)
     assert (now["up"], now["stale_projects"]) == ([0], [2])
     assert now["last_poll_success_timestamp_seconds"] == [POLLED_AT / 1_000_000]
-    assert (
-        b'gitlab_dora_project_deployments_total{environment_tier="production"'
-        in (exposition.render()[0])
+    assert b'gitlab_dora_project_deployments_total{environment_tier="production"' in scraped(
+        exposition
     )
 
 

@@ -32,7 +32,7 @@ def facts(tmp_path: Path) -> Iterator[Filling]:
 
 def taken_of(facts: Filling, settings: Settings) -> Snapshot:
     """The snapshot of a store as it is now."""
-    return take_snapshot(Ledger(facts.store, settings).view(), settings.windows)
+    return take_snapshot(Ledger(facts.store, settings).view(), settings)
 
 
 def rows(facts: Filling, settings: Settings | None = None) -> dict[str, dict[str, Row]]:
@@ -121,6 +121,48 @@ def test_a_younger_project_does_not_shorten_its_groups_history(facts: Filling) -
     facts.poll()
     group = rows(facts, settings_with(windows=["30d"]))["acme"]["production"]
     assert set(group.before) == {"30d"}
+
+
+@pytest.mark.parametrize(
+    ("metrics", "shown"),
+    [
+        ({"levels": ["project"]}, {"acme/shop/app": {"production", "staging"}}),
+        (
+            {"levels": ["group"]},
+            {"acme": {"production", "staging"}, "acme/shop": {"production", "staging"}},
+        ),
+        (
+            {"tiers": ["staging"]},
+            {one: {"staging"} for one in ("acme/shop/app", "acme", "acme/shop")},
+        ),
+    ],
+)
+def test_only_the_levels_and_tiers_that_are_wanted_have_rows(
+    facts: Filling, metrics: dict[str, list[str]], shown: dict[str, set[str]]
+) -> None:
+    facts.deploy(facts.environment(1), NOW - HOUR)
+    facts.deploy(facts.environment(1, "stage", tier="staging"), NOW - HOUR)
+    facts.poll()
+    found = rows(facts, settings_with(metrics=metrics))
+    assert {path: set(tiers) for path, tiers in found.items() if tiers} == shown
+    # All of them are still polled, and may be stale.
+    assert {one.path for one, _ in taken_of(facts, settings_with(metrics=metrics)).projects} == {
+        "acme/shop/app",
+        "acme/lib",
+        "acme/unread",
+    }
+
+
+def test_only_the_percentiles_that_are_wanted_are_taken(facts: Filling) -> None:
+    waits = [HOUR * one for one in range(1, 12)]
+    facts.deploy(facts.environment(1), NOW - HOUR, [NOW - HOUR - one for one in waits])
+    facts.deploy(facts.environment(1), NOW - 36 * HOUR, [NOW - 36 * HOUR - one for one in waits])
+    facts.poll()
+    chosen = settings_with(windows=["1d"], metrics={"percentiles": [10, 90]})
+    numbers = rows(facts, chosen)["acme/shop/app"]["production"]
+    expected = {10: 2 * 3600.0, 90: 10 * 3600.0}
+    assert numbers.current["1d"].lead_time == expected
+    assert numbers.before["1d"].lead_time == expected
 
 
 def test_the_label_of_a_window_is_as_it_was_written(facts: Filling) -> None:

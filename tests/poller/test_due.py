@@ -87,3 +87,8 @@ def test_with_a_webhook_all_are_asked_once_per_reconcile_interval() -> None:
 
 def test_a_clock_that_was_set_back_puts_nothing_off() -> None:
     assert due(-30)
+
+
+@pytest.mark.parametrize(("minutes", "expected"), [(0.5, False), (1.9, False), (2, True)])
+def test_without_freshness_it_is_three_intervals(minutes: float, expected: bool) -> None:
+    assert due(minutes, interval="1m", freshness=None) is expected

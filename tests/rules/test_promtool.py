@@ -29,6 +29,7 @@ WEAKER = {
     "two alerts for one": ("or on ()", "or"),
     "other jobs": ('up{job=~".*gitlab-dora.*"}', "up"),
     "polls of exactly 30 minutes": ("> 30 * 60", ">= 30 * 60"),
+    "withheld or not": ("limit_exceeded == 1", "limit_exceeded >= 0"),
     "50 requests": ("remaining < 50", "remaining <= 50"),
     "two failures": ("> 2.5", "> 1.5"),
     "failures that are over": ("gitlab_dora_exporter_stale_projects > 0", "vector(1)"),
