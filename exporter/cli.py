@@ -17,7 +17,7 @@ from exporter.config import ConfigError, Duration, Settings, load
 from exporter.logs import FORMATS, LEVELS, configure
 from exporter.service import Service
 from exporter.store import StoreError
-from exporter.web import ListenAddress, ListenError, listen, serve
+from exporter.web.server import ListenAddress, ListenError, listen, serve
 
 log = logging.getLogger(__name__)
 

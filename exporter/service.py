@@ -15,10 +15,11 @@ from exporter.config import Settings, TokenError, TokenSource
 from exporter.gitlab import Budget, Callers, Client, GitLabSource, UnauthorizedError
 from exporter.instant import microseconds
 from exporter.ledger import Ledger
-from exporter.metrics import Exposition, take_snapshot
+from exporter.metrics.exposition import Exposition
+from exporter.metrics.snapshot import take_snapshot
 from exporter.poller import Discovery, NamedProjects, Poll, Schedule, Status
 from exporter.store import Store
-from exporter.web import create_app
+from exporter.web.app import create_app
 from exporter.webhook import PATH, Receiver
 
 log = logging.getLogger(__name__)

@@ -16,10 +16,11 @@ from exporter.config import Settings
 from exporter.dora.facts import Environment, MergeRequest
 from exporter.instant import Instant, from_datetime
 from exporter.ledger import Ledger
-from exporter.metrics import Exposition, take_snapshot
+from exporter.metrics.exposition import Exposition
+from exporter.metrics.snapshot import take_snapshot
 from exporter.poller import Status
 from exporter.store import Discovered, Reading, SeenDeployment, Store
-from exporter.web import create_app
+from exporter.web.app import create_app
 
 TOKEN = "glpat-Zq7TokenOfTheTests"
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)

@@ -5,8 +5,3 @@ their values from the store after each poll, :mod:`exporter.metrics.collector` a
 :mod:`exporter.metrics.own` give them to prometheus-client, :mod:`exporter.metrics.exposition`
 answers a scrape.
 """
-
-from exporter.metrics.exposition import Exposition
-from exporter.metrics.snapshot import Snapshot, take_snapshot
-
-__all__ = ["Exposition", "Snapshot", "take_snapshot"]

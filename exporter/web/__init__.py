@@ -2,8 +2,3 @@
 
 :mod:`exporter.web.app` puts the pages together, :mod:`exporter.web.server` listens.
 """
-
-from exporter.web.app import create_app
-from exporter.web.server import ListenAddress, ListenError, listen, serve
-
-__all__ = ["ListenAddress", "ListenError", "create_app", "listen", "serve"]

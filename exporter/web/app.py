@@ -23,7 +23,7 @@ from starlette.routing import Route
 from exporter.api import DATA_SINCE, POLLED_AT, DoraApi
 from exporter.api.openapi import openapi_document
 from exporter.config import Settings
-from exporter.metrics import Exposition
+from exporter.metrics.exposition import Exposition
 from exporter.metrics.process import RENEWED_SECONDS, RecentProcess
 from exporter.web.landing import landing_page
 from exporter.webhook import Receiver

@@ -5,7 +5,7 @@ from html import escape
 from exporter import __version__
 from exporter.config import Settings
 from exporter.instant import to_datetime
-from exporter.metrics import Snapshot
+from exporter.metrics.snapshot import Snapshot
 from exporter.webhook import PATH
 
 _PAGE = """<!DOCTYPE html>

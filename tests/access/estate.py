@@ -20,7 +20,7 @@ from exporter.gitlab import Budget, Callers
 from exporter.service import Service
 from exporter.simulator import DEFAULT_TOKEN, SimulatedGitLab, World
 from exporter.simulator.world import Group, Project, Token, User
-from exporter.web import create_app
+from exporter.web.app import create_app
 
 EVERYBODY = ("public", "internal")
 """Visibilities that show a project or group to whoever is signed in."""

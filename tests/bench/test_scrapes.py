@@ -24,15 +24,15 @@ from exporter.dora.arithmetic import Period
 from exporter.dora.facts import Project
 from exporter.instant import Instant
 from exporter.ledger import Ledger
-from exporter.metrics import Exposition, Snapshot
 from exporter.metrics.collector import collectors_of
-from exporter.metrics.snapshot import Row
+from exporter.metrics.exposition import Exposition
+from exporter.metrics.snapshot import Row, Snapshot
 from exporter.metrics.tables import dora_tables
 from exporter.poller import Status
 from exporter.simulator import DEFAULT_TOKEN, SimulatedGitLab, World
 from exporter.simulator.generator import bulk
 from exporter.store import Store
-from exporter.web import create_app
+from exporter.web.app import create_app
 from tests.bench.fleet import EPOCH
 from tests.bench.loading import load_on
 from tests.bench.served import served

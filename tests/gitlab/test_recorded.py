@@ -13,7 +13,7 @@ import pytest
 from exporter.config import Settings, TokenSource
 from exporter.dora.facts import Deployment, MergeRequest
 from exporter.instant import parse
-from exporter.metrics import take_snapshot
+from exporter.metrics.snapshot import take_snapshot
 from exporter.service import Service
 from tests.gitlab.clock import LockstepClock
 from tests.gitlab.server import Answering, Asked, ScriptedServer, Told

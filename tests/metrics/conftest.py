@@ -9,8 +9,8 @@ import pytest
 from exporter.dora.arithmetic import Period
 from exporter.dora.facts import Group, Project
 from exporter.instant import Instant, from_datetime
-from exporter.metrics import Exposition, Snapshot
-from exporter.metrics.snapshot import Row
+from exporter.metrics.exposition import Exposition
+from exporter.metrics.snapshot import Row, Snapshot
 from exporter.poller import Status
 from tests.filling import utc
 

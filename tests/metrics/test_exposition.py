@@ -10,8 +10,9 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_open_metrics
 from prometheus_client.parser import text_string_to_metric_families as read_text
 
-from exporter.metrics import Exposition, Snapshot
 from exporter.metrics.catalogue import BUILD_INFO, EVERY
+from exporter.metrics.exposition import Exposition
+from exporter.metrics.snapshot import Snapshot
 from exporter.poller import Status
 from tests.metrics.conftest import POLLED_AT, project, row, scraped
 from tests.tools import require

@@ -9,10 +9,10 @@ from prometheus_client.exposition import choose_encoder
 
 from exporter.dora.arithmetic import Period
 from exporter.dora.facts import Group
-from exporter.metrics import Exposition, Snapshot
 from exporter.metrics.catalogue import POLL_ERRORS
 from exporter.metrics.collector import collectors_of
-from exporter.metrics.snapshot import Row
+from exporter.metrics.exposition import Exposition
+from exporter.metrics.snapshot import Row, Snapshot
 from exporter.metrics.tables import dora_tables
 from exporter.poller import Status
 from tests.metrics.conftest import POLLED_AT, project, scraped

@@ -6,7 +6,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families as read_text
 
 from exporter.dora.facts import Group
-from exporter.metrics import Exposition, Snapshot
+from exporter.metrics.exposition import Exposition
+from exporter.metrics.snapshot import Snapshot
 from exporter.poller import Status
 from tests.metrics.conftest import POLLED_AT, project, row, scraped
 

@@ -10,8 +10,7 @@ from exporter.config import Settings
 from exporter.dora.arithmetic import Period
 from exporter.instant import from_datetime
 from exporter.ledger import Ledger
-from exporter.metrics import Snapshot, take_snapshot
-from exporter.metrics.snapshot import Row
+from exporter.metrics.snapshot import Row, Snapshot, take_snapshot
 from tests.filling import LONG_AGO, Filling, filled, settings_with, utc
 
 NOW = utc("2026-03-31T10:00")

@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from exporter.web import ListenAddress, ListenError, listen
+from exporter.web.server import ListenAddress, ListenError, listen
 
 
 @pytest.mark.parametrize(
