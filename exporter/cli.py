@@ -6,18 +6,23 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from threading import Event
 from typing import NoReturn
+
+from uvicorn import Server
 
 from exporter import __version__
 from exporter.backfill import BackfillError, backfill, extra_label
 from exporter.clock import SystemClock
 from exporter.config import ConfigError, Duration, Settings, load
+from exporter.front.forward import IDLE_SECONDS, LOOPBACK
+from exporter.front.process import Front, FrontError
 from exporter.logs import FORMATS, LEVELS, configure
 from exporter.service import Service
 from exporter.store import StoreError
-from exporter.web.server import ListenAddress, ListenError, listen, serve
+from exporter.web.server import ListenAddress, ListenError, listen, new_server, serve
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ConfigError as error:
         for message in error.messages:
             print(message, file=sys.stderr)
-    except (StoreError, ListenError, BackfillError) as error:
+    except (StoreError, ListenError, BackfillError, FrontError) as error:
         print(error, file=sys.stderr)
     except KeyboardInterrupt:  # before serving began
         return 130
@@ -164,8 +169,12 @@ def _run(options: argparse.Namespace) -> int:
     for warning in settings.warnings():
         log.warning("%s", warning)
     listener, address = listen(options.listen_address)
-    with listener:
-        return _serve(Service(settings, token, webhook_secret=webhook_secret), listener, address)
+    with (
+        listener,
+        Front(listener, log_level=options.log_level, log_format=options.log_format) as front,
+    ):
+        service = Service(settings, token, webhook_secret=webhook_secret)
+        return _serve_behind(front, service, address)
 
 
 def _backfill(options: argparse.Namespace) -> int:
@@ -210,16 +219,25 @@ def _demo(options: argparse.Namespace) -> int:
             "Stop with Ctrl-C.",
             flush=True,
         )
-        return _serve(service, listener, address)
+        return _serve(service, new_server(service.app()), listener, address)
 
 
-def _serve(service: Service, listener: socket.socket, address: ListenAddress) -> int:
+def _serve(
+    service: Service,
+    server: Server,
+    listener: socket.socket,
+    address: ListenAddress,
+    begin_serving: Callable[[], None] = lambda: None,
+) -> int:
+    """Serve and poll until a signal ends it; ``address`` is where callers reach it."""
+
     def begin() -> None:
         service.start()
+        begin_serving()
         log.info("listening on %s, polling %s", address, service.settings.gitlab.url)
 
     try:
-        serve(service.app(), listener, service.stop, begin=begin)
+        serve(server, listener, service.stop, begin=begin)
     finally:
         if not service.close(_PATIENCE):
             log.warning("a request to GitLab still hangs, ending without it")
@@ -228,3 +246,26 @@ def _serve(service: Service, listener: socket.socket, address: ListenAddress) ->
             os._exit(0)
     log.info("ended")
     return 0
+
+
+def _serve_behind(front: Front, service: Service, address: ListenAddress) -> int:
+    """Serve what the front passes on, and give it what it shows itself."""
+    pages, place = listen(ListenAddress(LOOPBACK, 0))
+    server = new_server(front.guard(service.app()), idle_seconds=2 * IDLE_SECONDS, dated=False)
+    lost = Event()
+
+    def begin() -> None:
+        service.exposition.process.add(front.pid)
+        service.exposition.publish_to(front.show)
+        front.keep_showing(service.exposition.publish, service.stop)
+        front.watch(died)
+        front.begin(place.port)
+
+    def died() -> None:
+        lost.set()
+        service.stop.set()
+        server.should_exit = True
+
+    with pages:
+        code = _serve(service, server, pages, address, begin)
+    return 1 if lost.is_set() else code

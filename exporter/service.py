@@ -95,7 +95,7 @@ class Service:
         )
         self._receiver = self._new_receiver(webhook_secret or settings.webhook.secret_source())
         self._ledger = Ledger(self.store, settings)
-        self._exposition = Exposition(
+        self.exposition = Exposition(
             self.status,
             lambda: self.budget.remaining,
             # A poll that events cause may come just before the one that asks the others.
@@ -109,7 +109,7 @@ class Service:
     def app(self) -> Starlette:
         """Return the pages."""
         api = DoraApi.over(lambda: self.view, self.settings, self.clock, self._access())
-        return create_app(self.settings, self._exposition, api, self._receiver)
+        return create_app(self.settings, self.exposition, api, self._receiver)
 
     def poll(self) -> bool:
         """Poll once, after a discovery if one is due; return whether the poll is complete."""
@@ -191,7 +191,7 @@ class Service:
         """Compute what is shown from what is stored."""
         with self._showing:
             self.view = self._ledger.view(self._poll.take_changes())
-            self._exposition.show(take_snapshot(self.view, self.settings))
+            self.exposition.show(take_snapshot(self.view, self.settings))
 
 
 def _verification(settings: Settings) -> bool | str:

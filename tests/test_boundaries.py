@@ -1,6 +1,8 @@
 """The rooms of the house and the doors between them, read off the imports."""
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -99,6 +101,16 @@ def test_events_are_hints_and_no_facts() -> None:
     forbidden = ("exporter.store", "exporter.gitlab", "exporter.poller", "exporter.dora")
     assert breaches(in_room("exporter.webhook"), *forbidden) == []
     assert breaches(in_room("exporter.poller"), "exporter.webhook") == []
+
+
+def test_the_front_loads_little() -> None:
+    """It is in memory beside the exporter, and knows neither facts nor settings."""
+    loads = (
+        "import sys, exporter.front.__main__;"
+        "print(sorted({'numpy', 'pydantic', 'sqlalchemy', 'gitlab', 'requests'} & {*sys.modules}))"
+    )
+    done = subprocess.run([sys.executable, "-c", loads], cwd=ROOT, capture_output=True, check=True)
+    assert done.stdout == b"[]\n"
 
 
 @pytest.mark.parametrize("room", ["exporter.store", "exporter.gitlab"])

@@ -1,16 +1,23 @@
 """Everything that ``/metrics`` shows, and from when on."""
 
 from collections.abc import Callable, Sequence
+from threading import Lock
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector
+from prometheus_client.registry import Collector
 
-from exporter.metrics.formats import chosen_by
+from exporter.metrics.formats import FORMATS, chosen_by
 from exporter.metrics.own import OwnCollector
 from exporter.metrics.process import RecentProcess
-from exporter.metrics.scrape import Scrape
+from exporter.metrics.rendered import Rendered
+from exporter.metrics.scrape import Chain, Scrape
 from exporter.metrics.shown import NOTHING, Shown
 from exporter.metrics.snapshot import Snapshot
 from exporter.poller import Status
+from exporter.poller.status import StatusView
+
+Publish = Callable[[Rendered], object]
+"""Takes what plain scrapes are answered with from now on."""
 
 
 class Exposition:
@@ -41,15 +48,33 @@ class Exposition:
         registry = CollectorRegistry()
         self._of_python = PlatformCollector(registry=registry), GCCollector(registry=registry)
         self._shown = Shown(NOTHING, {})
+        self._publish: Publish | None = None
+        self._publishing = Lock()
 
     def show(self, snapshot: Snapshot) -> None:
         """Show these values from the next scrape on; all rendering is done before that."""
-        self._shown = Shown(
+        shown = Shown(
             snapshot,
             self._status.view().errors,
             fresh_for=self._fresh_for,
             max_series=self._max_series,
         )
+        with self._publishing:
+            # First where scrapes are answered: who is told that all is ready finds it there.
+            if self._publish is not None:
+                self._publish(self._rendered(shown))
+            self._shown = shown
+
+    def publish_to(self, publish: Publish) -> None:
+        """Have what is shown handed on, now and after each poll."""
+        self._publish = publish
+        self.publish()
+
+    def publish(self) -> None:
+        """Hand on what is shown as of now."""
+        with self._publishing:
+            if self._publish is not None:
+                self._publish(self._rendered(self._shown))
 
     @property
     def snapshot(self) -> Snapshot:
@@ -76,5 +101,16 @@ class Exposition:
             names=names,
             shown=shown,
             errors=status.errors,
-            live=(OwnCollector(status, shown, self._remaining()), self.process, *self._of_python),
+            live=self._live(status, shown),
         )
+
+    def _rendered(self, shown: Shown) -> Rendered:
+        status = self._status.view()
+        live = Chain(self._live(status, shown))
+        return Rendered(
+            {one.name: shown.text(one, status.errors) for one in FORMATS},
+            {one.name: one.encode(live) for one in FORMATS},
+        )
+
+    def _live(self, status: StatusView, shown: Shown) -> tuple[Collector, ...]:
+        return OwnCollector(status, shown, self._remaining()), self.process, *self._of_python

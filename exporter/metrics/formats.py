@@ -23,11 +23,12 @@ _PLAIN_NAMES = {"escaping": (UNDERSCORES, ALLOWUTF8), "version": ("1.0.0",)}
 class Format:
     """A format, and prometheus-client's function that writes it."""
 
+    name: str
     encode: Encode
 
 
-TEXT = Format(text)
-OPEN_METRICS = Format(open_metrics)
+TEXT = Format("text", text)
+OPEN_METRICS = Format("open_metrics", open_metrics)
 FORMATS = (TEXT, OPEN_METRICS)
 
 _WRITERS = {one.encode: one for one in FORMATS}

@@ -1,4 +1,4 @@
-"""The exporter as a process: memory, processor time, open files."""
+"""The exporter's processes: memory, processor time, open files."""
 
 from collections.abc import Iterable
 from time import monotonic
@@ -13,6 +13,9 @@ RENEWED_SECONDS = 1.0
 _OLD_SECONDS = 3.0
 """Numbers older than this are never shown."""
 
+_OF_ONE = frozenset({"process_start_time_seconds", "process_max_fds"})
+"""What two processes do not have together."""
+
 
 class RecentProcess(Collector):
     """Gives prometheus-client's families of the process as they were a moment ago.
@@ -23,12 +26,26 @@ class RecentProcess(Collector):
 
     def __init__(self) -> None:
         self._process = ProcessCollector(registry=CollectorRegistry())
+        self._others: list[ProcessCollector] = []
         self._read: tuple[float, list[Metric]] | None = None
+
+    def add(self, pid: int) -> None:
+        """Count a process of the exporter's in: its memory is the exporter's too."""
+        self._others.append(ProcessCollector(pid=lambda: pid, registry=CollectorRegistry()))
 
     def renew(self) -> list[Metric]:
         """Look again."""
         at = monotonic()
         metrics = [*self._process.collect()]
+        for other in self._others:
+            found = {sample.name: sample.value for one in other.collect() for sample in one.samples}
+            for metric in metrics:
+                metric.samples = [
+                    one
+                    if one.name in _OF_ONE
+                    else one._replace(value=one.value + found.get(one.name, 0))
+                    for one in metric.samples
+                ]
         self._read = at, metrics
         return metrics
 

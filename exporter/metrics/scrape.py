@@ -8,27 +8,12 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from exporter.metrics.answer import SMALL, Answer, answer_with, whole
 from exporter.metrics.collector import collectors_of
 from exporter.metrics.deflated import LEVEL
 from exporter.metrics.formats import Chosen
 from exporter.metrics.shown import Errors, Shown
 from exporter.metrics.tables import dora_tables, errors_table
-
-_SMALL = 1 << 18
-"""Bytes of text that are unpacked in well under a millisecond."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a scraper gets: ``size`` bytes, whole or in pieces that are made when asked for."""
-
-    content_type: str
-    size: int
-    body: bytes | Iterator[bytes]
-
-    def whole(self) -> bytes:
-        """Return all bytes."""
-        return self.body if isinstance(self.body, bytes) else b"".join(self.body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +37,7 @@ class Scrape:
         wanted = self.chosen.format
         if wanted is None or self.names or not self.shown.is_rendered(self.errors):
             return False
-        return self.gzip or self.shown.text(wanted, self.errors).size < _SMALL
+        return self.gzip or self.shown.text(wanted, self.errors).size < SMALL
 
     def answer(self) -> Answer:
         """Return the answer."""
@@ -60,13 +45,9 @@ class Scrape:
         if wanted is None or self.names:
             return self._from_scratch()
         text = self.shown.text(wanted, self.errors)
-        live = self.chosen.encode(_Chain(self.live))
-        if self.gzip:
-            return self._whole(text.gzip(live))
-        pieces = text.pieces(live)
-        if text.size < _SMALL:
-            return self._whole(b"".join(pieces))
-        return Answer(self.chosen.content_type, text.size + len(live), pieces)
+        return answer_with(
+            self.chosen.content_type, text, self.chosen.encode(Chain(self.live)), gzip=self.gzip
+        )
 
     def _from_scratch(self) -> Answer:
         """Let prometheus-client do everything."""
@@ -80,18 +61,18 @@ class Scrape:
         body = self.chosen.encode(
             registry.restricted_registry(self.names) if self.names else registry
         )
-        return self._whole(compress(body, compresslevel=LEVEL) if self.gzip else body)
+        return whole(
+            self.chosen.content_type, compress(body, compresslevel=LEVEL) if self.gzip else body
+        )
 
-    def _whole(self, body: bytes) -> Answer:
-        return Answer(self.chosen.content_type, len(body), body)
 
-
-class _Chain(Collector):
+class Chain(Collector):
     """Gives what several collectors give, one after the other."""
 
     def __init__(self, collectors: Sequence[Collector]) -> None:
         self._collectors = collectors
 
     def collect(self) -> Iterator[Metric]:
+        """Give all families."""
         for one in self._collectors:
             yield from one.collect()

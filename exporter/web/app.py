@@ -1,11 +1,10 @@
 """All pages of the exporter."""
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from anyio import CapacityLimiter, create_task_group, sleep
 from anyio.to_thread import run_sync
-from prometheus_client.exposition import gzip_accepted
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -16,7 +15,6 @@ from starlette.responses import (
     JSONResponse,
     PlainTextResponse,
     Response,
-    StreamingResponse,
 )
 from starlette.routing import Route
 
@@ -26,44 +24,27 @@ from exporter.config import Settings
 from exporter.metrics.exposition import Exposition
 from exporter.metrics.process import RENEWED_SECONDS, RecentProcess
 from exporter.web.landing import landing_page
+from exporter.web.scraping import SIDE_BY_SIDE, Asked, respond
 from exporter.webhook import Receiver
-
-_SCRAPES = 4
-"""Scrapes rendered side by side, in threads of their own: no caller of the API holds one up."""
 
 
 def create_app(
     settings: Settings, exposition: Exposition, api: DoraApi, receiver: Receiver | None = None
 ) -> Starlette:
     """Return the ASGI application; without a receiver of events there is no page for them."""
-    scrapes = CapacityLimiter(_SCRAPES)
+    scrapes = CapacityLimiter(SIDE_BY_SIDE)
 
     async def landing(_: Request) -> Response:
         return HTMLResponse(landing_page(settings, exposition.snapshot))
 
     async def metrics(request: Request) -> Response:
-        compressed = gzip_accepted(request.headers.get("accept-encoding", ""))
-        scrape = exposition.scrape(
-            accept=request.headers.get("accept", ""),
-            gzip=compressed,
-            names=request.query_params.getlist("name[]"),
-        )
+        asked = Asked.by(request)
+        scrape = exposition.scrape(accept=asked.accept, gzip=asked.gzip, names=asked.names)
         # Threads that poll would hold up the way to another thread and back.
         answer = (
             scrape.answer() if scrape.is_at_hand else await run_sync(scrape.answer, limiter=scrapes)
         )
-        headers = {
-            "content-type": answer.content_type,
-            "content-length": str(answer.size),
-            "vary": "Accept, Accept-Encoding",
-        }
-        if compressed:
-            headers["content-encoding"] = "gzip"
-        if isinstance(answer.body, bytes):
-            return Response(answer.body, headers=headers)
-        if request.method == "HEAD":
-            return Response(headers=headers)
-        return StreamingResponse(_unpacked(answer.body, scrapes), headers=headers)
+        return respond(request, answer, scrapes, gzip=asked.gzip)
 
     async def healthy(_: Request) -> Response:
         return PlainTextResponse("healthy\n")
@@ -111,12 +92,6 @@ async def _renew(process: RecentProcess, scrapes: CapacityLimiter) -> None:
     while True:
         await run_sync(process.renew, limiter=scrapes)
         await sleep(RENEWED_SECONDS)
-
-
-async def _unpacked(pieces: Iterator[bytes], scrapes: CapacityLimiter) -> AsyncIterator[bytes]:
-    """Give the pieces, each made in another thread once the scraper has taken the one before."""
-    while (piece := await run_sync(next, pieces, None, limiter=scrapes)) is not None:
-        yield piece
 
 
 def _middleware(settings: Settings) -> Sequence[Middleware]:

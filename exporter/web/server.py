@@ -70,20 +70,35 @@ def listen(address: ListenAddress) -> tuple[socket.socket, ListenAddress]:
     return listener, replace(address, port=listener.getsockname()[1])
 
 
-def serve(app: ASGIApp, listener: socket.socket, stop: Event, *, begin: Callable[[], None]) -> None:
+def new_server(app: ASGIApp, *, idle_seconds: int = 5, dated: bool = True) -> uvicorn.Server:
+    """Return a server that is not started yet.
+
+    Args:
+        app: what it serves.
+        idle_seconds: how long a connection stays open without a request.
+        dated: whether answers tell the time.
+    """
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            http="h11",  # whatever else is installed beside it
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=dated,
+            timeout_keep_alive=idle_seconds,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+        )
+    )
+
+
+def serve(
+    server: uvicorn.Server, listener: socket.socket, stop: Event, *, begin: Callable[[], None]
+) -> None:
     """Serve until SIGTERM or SIGINT, which also sets ``stop``; call it from the main thread.
 
     ``begin`` is called when the signals are heard and before requests are.
     """
-    server = uvicorn.Server(
-        uvicorn.Config(
-            app,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=GRACE_SECONDS,
-        )
-    )
 
     def end(_number: int, _frame: FrameType | None) -> None:
         stop.set()

@@ -123,7 +123,7 @@ def access_to(
 def app_over(service: Service, access: Access) -> Starlette:
     """Return the pages of a service with another access."""
     api = DoraApi.over(lambda: service.view, service.settings, service.clock, access)
-    return create_app(service.settings, service._exposition, api)
+    return create_app(service.settings, service.exposition, api)
 
 
 def settings_for(url: str, database: Path, *, auth: str = "gitlab") -> Settings:

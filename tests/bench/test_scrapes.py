@@ -3,13 +3,14 @@
 import gzip
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
 from random import Random
 from statistics import median
 from threading import Event, Thread
-from time import perf_counter
+from time import perf_counter, sleep
 
 import pytest
 import yaml
@@ -154,7 +155,8 @@ def test_a_scrape_takes_a_tenth_of_what_prometheus_client_takes(
 
 
 PROJECTS = 3000
-SECONDS = 30.0
+ENCODINGS = ("gzip", "identity")
+SECONDS = {"idle": 40.0, "polling": 120.0}
 
 
 def _config(folder: Path, url: str, interval: str) -> None:
@@ -181,7 +183,8 @@ def _deploy(world: World, stop: Event) -> None:
         world.finish(made)
 
 
-def test_half_of_the_scrapes_are_quick_while_polls_run(tmp_path: Path, show: Show) -> None:
+def test_scrapes_are_quick_while_polls_run(tmp_path: Path, show: Show) -> None:
+    """Each of two scrapers comes once a second; their turns lie half a second apart."""
     world = World()
     bulk(
         world,
@@ -203,26 +206,33 @@ def test_half_of_the_scrapes_are_quick_while_polls_run(tmp_path: Path, show: Sho
                 feeder = Thread(target=_deploy, args=(world, stop))
                 if state == "polling":
                     feeder.start()
-                for encoding in ("gzip", "identity"):
-                    reports[state, encoding] = load_on(
-                        f"{url}/metrics",
-                        "none",
-                        rate=1,
-                        seconds=SECONDS,
-                        encoding=encoding,
-                        connections=1,
-                    )
+                with ThreadPoolExecutor() as scrapers:
+                    running = {}
+                    for encoding in ENCODINGS:
+                        running[encoding] = scrapers.submit(
+                            load_on,
+                            f"{url}/metrics",
+                            "none",
+                            rate=1,
+                            seconds=SECONDS[state],
+                            encoding=encoding,
+                            connections=1,
+                        )
+                        sleep(0.5)
+                    for encoding, report in running.items():
+                        reports[state, encoding] = report.result()
                 stop.set()
                 if state == "polling":
                     feeder.join()
+                    polls = sum("poll finished" in line for line in exporter.errors)
     ratios = {}
-    for encoding in ("gzip", "identity"):
+    for encoding in ENCODINGS:
         idle, polling = (reports[state, encoding] for state in ("idle", "polling"))
         assert idle["errors"] == polling["errors"] == 0
-        ratios[encoding] = polling["p50"] / idle["p50"]
+        ratios[encoding] = polling["p99"] / idle["p50"]
         show(
             f"{encoding:8} idle p50 {idle['p50']:.1f} ms, p99 {idle['p99']:.1f} ms; "
-            f"polling p50 {polling['p50']:.1f} ms, p99 {polling['p99']:.1f} ms; "
-            f"ratio of medians {ratios[encoding]:.2f}"
+            f"{polls} polls: p50 {polling['p50']:.1f} ms, p99 {polling['p99']:.1f} ms; "
+            f"polling p99 against idle median {ratios[encoding]:.2f}"
         )
     assert max(ratios.values()) <= 2

@@ -12,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families as read_text
 
 from exporter.metrics.catalogue import BUILD_INFO, EVERY
 from exporter.metrics.exposition import Exposition
+from exporter.metrics.rendered import Rendered
 from exporter.metrics.snapshot import Snapshot
 from exporter.poller import Status
 from tests.metrics.conftest import POLLED_AT, project, row, scraped
@@ -134,3 +135,27 @@ def test_what_was_shown_before_is_gone_at_once(exposition: Exposition) -> None:
     after = scraped(exposition)
     assert b"acme/shop/app" not in after
     assert b'project="acme/other"' in after
+
+
+def test_who_answers_scrapes_has_the_numbers_before_they_are_called_ready(
+    exposition: Exposition, status: Status
+) -> None:
+    """And is given them again only when they changed, or polls failed."""
+    handed: list[tuple[Rendered, Snapshot]] = []
+    exposition.publish_to(lambda rendered: handed.append((rendered, exposition.snapshot)))
+    before = exposition.snapshot
+    exposition.show(Snapshot(POLLED_AT + 1, [], []))
+    exposition.publish()
+    status.failed(1, "gone")
+    exposition.publish()
+    assert [shown.polled_at for _, shown in handed] == [
+        POLLED_AT,
+        POLLED_AT,
+        POLLED_AT + 1,
+        POLLED_AT + 1,
+    ]
+    assert handed[1][1] is before
+    first, news, same, failed = (rendered.texts["text"] for rendered, _ in handed)
+    assert first is not news
+    assert same is news
+    assert failed is not news
