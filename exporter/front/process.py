@@ -70,6 +70,7 @@ class Front:
                     env=_environment(),
                     stdin=subprocess.DEVNULL,
                     pass_fds=(listener.fileno(), theirs.fileno()),
+                    process_group=0,  # Ctrl-C is for the exporter
                 )
             except OSError as error:
                 ours.close()
