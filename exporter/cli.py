@@ -23,6 +23,7 @@ from exporter.logs import FORMATS, LEVELS, configure
 from exporter.service import Service
 from exporter.store import StoreError
 from exporter.web.server import ListenAddress, ListenError, listen, new_server, serve
+from exporter.webconfig import WebConfig
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +80,15 @@ def _parser() -> argparse.ArgumentParser:
             )
         if name == "backfill":
             _add_backfill(one)
-        elif name != "check-config":
+        else:
+            one.add_argument(
+                "--web.config.file",
+                dest="web_config_file",
+                metavar="FILE",
+                type=Path,
+                help="TLS and passwords, in the format of Prometheus programs (default: neither)",
+            )
+        if name in {"run", "demo"}:
             default = DEMO_LISTEN_ADDRESS if name == "demo" else LISTEN_ADDRESS
             one.add_argument(
                 "--web.listen-address",
@@ -148,16 +157,38 @@ def _settings(options: argparse.Namespace) -> Settings:
     return load(path, os.environ)
 
 
+def _web_config(options: argparse.Namespace) -> WebConfig | None:
+    path = options.web_config_file
+    return WebConfig(path) if path else None
+
+
+def _configuration(options: argparse.Namespace) -> tuple[Settings, WebConfig | None]:
+    """Read both files; what is wrong with them is told at once."""
+    try:
+        web_config = _web_config(options)
+    except ConfigError as error:
+        try:
+            _settings(options)
+        except ConfigError as other:
+            raise ConfigError([*other.messages, *error.messages]) from None
+        raise
+    return _settings(options), web_config
+
+
+def _warnings(settings: Settings, web_config: WebConfig | None) -> list[str]:
+    return settings.warnings() + (web_config.settings.warnings() if web_config else [])
+
+
 def _check_config(options: argparse.Namespace) -> int:
-    settings = _settings(options)
-    for warning in settings.warnings():
+    settings, web_config = _configuration(options)
+    for warning in _warnings(settings, web_config):
         print(f"warning: {warning}", file=sys.stderr)
     print("configuration is valid")
     return 0
 
 
 def _run(options: argparse.Namespace) -> int:
-    settings = _settings(options)
+    settings, web_config = _configuration(options)
     token = settings.gitlab.token_source()
     webhook_secret = settings.webhook.secret_source()
     sources = [token, *([webhook_secret] if webhook_secret else [])]
@@ -166,12 +197,17 @@ def _run(options: argparse.Namespace) -> int:
         options.log_format,
         lambda: (*settings.secrets(), *(one for source in sources for one in source.known())),
     )
-    for warning in settings.warnings():
+    for warning in _warnings(settings, web_config):
         log.warning("%s", warning)
     listener, address = listen(options.listen_address)
     with (
         listener,
-        Front(listener, log_level=options.log_level, log_format=options.log_format) as front,
+        Front(
+            listener,
+            log_level=options.log_level,
+            log_format=options.log_format,
+            web_config_file=options.web_config_file,
+        ) as front,
     ):
         service = Service(settings, token, webhook_secret=webhook_secret)
         return _serve_behind(front, service, address)
@@ -208,9 +244,12 @@ def _demo(options: argparse.Namespace) -> int:
     from exporter.demo import demo_service  # noqa: PLC0415
 
     configure(options.log_level, options.log_format)
+    web_config = _web_config(options)
     listener, address = listen(options.listen_address)
     with listener, demo_service() as service:
-        shown = f"http://{address}" if address.host else f"http://localhost:{address.port}"
+        scheme = "https" if web_config and web_config.settings.tls_server_config else "http"
+        where = str(address) if address.host else f"localhost:{address.port}"
+        shown = f"{scheme}://{where}"
         print(
             f"A simulated GitLab with the group acme runs at {service.settings.gitlab.url}\n"
             f"Metrics:  {shown}/metrics\n"
@@ -219,7 +258,7 @@ def _demo(options: argparse.Namespace) -> int:
             "Stop with Ctrl-C.",
             flush=True,
         )
-        return _serve(service, new_server(service.app()), listener, address)
+        return _serve(service, new_server(service.app(), web_config), listener, address)
 
 
 def _serve(

@@ -65,13 +65,20 @@ class Document:
         self.problems = [problem for problem in self.problems if problem.path[:depth] != path]
 
 
-def parse_document(text: str, name: str, environ: Mapping[str, str] | None) -> Document:
+def parse_document(
+    text: str,
+    name: str,
+    environ: Mapping[str, str] | None,
+    *,
+    keys: str = "gitlab, groups and poll",
+) -> Document:
     """Read YAML text.
 
     Args:
         text: The file's text.
         name: The file's name, for messages.
         environ: Replaces every ``${NAME}`` in text values; None leaves them alone.
+        keys: Some that it may have at the top, for messages.
 
     Returns:
         The document. Syntax errors, duplicate keys and unset variables are among its problems.
@@ -91,8 +98,8 @@ def parse_document(text: str, name: str, environ: Mapping[str, str] | None) -> D
     if isinstance(data, dict):
         document.data = data
     elif data is not None:
-        allowed = "must be a mapping of keys such as gitlab, groups and poll"
-        document.problems.append(Problem(Origin(name, _line(root)), (), f"the top level {allowed}"))
+        allowed = f"the top level must be a mapping of keys such as {keys}"
+        document.problems.append(Problem(Origin(name, _line(root)), (), allowed))
     return document
 
 

@@ -39,9 +39,9 @@ def setting_keys() -> Iterator[Key]:
             yield Key((name, inner), variable, _is_list(inner_field))
 
 
-def known_keys(path: Sequence[str | int]) -> list[str]:
+def known_keys(path: Sequence[str | int], root: type[BaseModel] = Settings) -> list[str]:
     """The keys allowed in the mapping at a path; empty when there is none."""
-    model: type[BaseModel] | None = Settings
+    model: type[BaseModel] | None = root
     for part in path:
         if model is None:
             break

@@ -41,13 +41,21 @@ class FrontError(Exception):
 class Front:
     """The running front; safe to use from several threads."""
 
-    def __init__(self, listener: socket.socket, *, log_level: str, log_format: str) -> None:
+    def __init__(
+        self,
+        listener: socket.socket,
+        *,
+        log_level: str,
+        log_format: str,
+        web_config_file: Path | None = None,
+    ) -> None:
         """Start it; it serves nothing before :meth:`begin`.
 
         Args:
             listener: the socket that it listens on; also the exporter keeps it.
             log_level: of its log, which goes where the exporter's goes.
             log_format: likewise.
+            web_config_file: says how connections are secured, and who may make requests.
 
         Raises:
             FrontError: if the machine starts no process.
@@ -66,6 +74,7 @@ class Front:
                         *("--channel", str(theirs.fileno())),
                         *("--log.level", log_level),
                         *("--log.format", log_format),
+                        *(("--web.config.file", web_config_file) if web_config_file else ()),
                     ],
                     env=_environment(),
                     stdin=subprocess.DEVNULL,

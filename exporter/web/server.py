@@ -7,10 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from threading import Event
 from types import FrameType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import uvicorn
 from starlette.types import ASGIApp
+
+if TYPE_CHECKING:  # the front loads it only where it is wanted
+    from exporter.webconfig import WebConfig
 
 _ADDRESS = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<host>[^:\[\]\s]*)):(?P<port>[0-9]{1,5})")
 
@@ -70,17 +73,27 @@ def listen(address: ListenAddress) -> tuple[socket.socket, ListenAddress]:
     return listener, replace(address, port=listener.getsockname()[1])
 
 
-def new_server(app: ASGIApp, *, idle_seconds: int = 5, dated: bool = True) -> uvicorn.Server:
+def new_server(
+    app: ASGIApp,
+    web_config: "WebConfig | None" = None,
+    *,
+    idle_seconds: int = 5,
+    dated: bool = True,
+) -> uvicorn.Server:
     """Return a server that is not started yet.
 
     Args:
         app: what it serves.
+        web_config: says how connections are secured, and who may make requests; without it
+            everyone may.
         idle_seconds: how long a connection stays open without a request.
         dated: whether answers tell the time.
     """
+    context = web_config.ssl_context() if web_config else None
     return uvicorn.Server(
         uvicorn.Config(
-            app,
+            web_config.guard(app) if web_config else app,
+            ssl_context_factory=(lambda _config, _default: context) if context else None,
             http="h11",  # whatever else is installed beside it
             log_config=None,
             access_log=False,
