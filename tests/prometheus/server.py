@@ -1,6 +1,6 @@
 """A private Prometheus server that scrapes one target every second."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +53,7 @@ class Prometheus:
 
 @contextmanager
 def scraping(
-    target: str, folder: Path, *, retention: str = "15d", **job: Mapping[str, Any]
+    target: str, folder: Path, *, retention: str = "15d", **job: Any
 ) -> Iterator[Prometheus]:
     """Run a server in a folder; it scrapes ``host:port``, as the job's settings say.
 
