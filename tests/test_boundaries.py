@@ -113,6 +113,11 @@ def test_the_front_loads_little() -> None:
     assert done.stdout == b"[]\n"
 
 
+def test_transport_security_knows_no_pages() -> None:
+    allowed = ("exporter.webconfig", "exporter.config")
+    assert breaches(in_room("exporter.webconfig"), "exporter", allowed=allowed) == []
+
+
 @pytest.mark.parametrize("room", ["exporter.store", "exporter.gitlab"])
 def test_facts_flow_one_way(room: str) -> None:
     later = (

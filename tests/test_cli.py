@@ -108,8 +108,11 @@ def test_it_tells_its_version(capsys: pytest.CaptureFixture[str]) -> None:
 def test_help_lists_commands_and_their_flags(capsys: pytest.CaptureFixture[str]) -> None:
     for arguments, expected in (
         (["--help"], ["run", "check-config", "demo", "--version"]),
-        (["run", "--help"], ["--config.file", "--web.listen-address", "--log.level"]),
-        (["check-config", "--help"], ["--config.file", "--log.format"]),
+        (
+            ["run", "--help"],
+            ["--config.file", "--web.listen-address", "--web.config.file", "--log.level"],
+        ),
+        (["check-config", "--help"], ["--config.file", "--web.config.file", "--log.format"]),
         (["demo", "--help"], ["--web.listen-address", "127.0.0.1:"]),
     ):
         with pytest.raises(SystemExit) as ended:
