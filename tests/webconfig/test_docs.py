@@ -72,7 +72,7 @@ def test_the_examples_are_valid(secured: Secured, example: str) -> None:
     judged(secured.path)
 
 
-@pytest.mark.parametrize("settings", VALID, ids=str)
+@pytest.mark.parametrize("settings", VALID, ids=[str(number) for number in range(len(VALID))])
 def test_promtool_takes_what_is_valid_here(secured: Secured, settings: dict[str, Any]) -> None:
     secured.write(yaml.safe_dump(settings))
     judged(secured.path)
