@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import sys
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
@@ -16,7 +18,8 @@ def missing(what: str) -> NoReturn:
 
 def require(program: str) -> str:
     """Return the path of a program; without it the test is skipped, but in CI it fails."""
-    path = shutil.which(program)
+    beside = Path(sys.executable).parent  # what pip installed
+    path = shutil.which(program) or shutil.which(program, path=str(beside))
     if path is None:
         missing(f"{program} is not installed")
     return path
