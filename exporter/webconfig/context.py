@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
-from exporter.webconfig.client_names import NamedClients
+from exporter.webconfig.connection import Connection, NamedConnection
 from exporter.webconfig.material import Material, Part
 from exporter.webconfig.models import TlsSettings
 from exporter.webconfig.tls_names import CIPHERS, CURVES, VERSIONS
@@ -51,8 +51,9 @@ def build_context(tls: TlsSettings, material: Material) -> ssl.SSLContext:
         _load_authorities(context, material.client_ca)
         required = tls.client_auth_type == "RequireAndVerifyClientCert"
         context.verify_mode = ssl.CERT_REQUIRED if required else ssl.CERT_OPTIONAL
+    context.sslobject_class = Connection
     if tls.client_allowed_sans:
-        context.sslobject_class = NamedClients.only(frozenset(tls.client_allowed_sans))
+        context.sslobject_class = NamedConnection.only(frozenset(tls.client_allowed_sans))
     return context
 
 

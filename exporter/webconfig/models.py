@@ -35,6 +35,9 @@ HEADERS: dict[str, tuple[str, ...]] = {
 }
 """The headers that answers can be given, with the values that are allowed where not all are."""
 
+_COSTLY = 14
+"""At more, comparing a password takes seconds."""
+
 _UNVERIFIED = ("RequireAnyClientCert", "RequireClientCert")
 
 
@@ -235,6 +238,12 @@ class WebSettings(Section):
         tls = self.tls_server_config
         if self.http_server_config.http2:
             found.append("http_server_config.http2: HTTP/2 is not spoken; clients use HTTP/1.1")
+        found += [
+            f"basic_auth_users: the hash of {shown(name)} has a cost of {cost(known)},"
+            " so that its password takes seconds to compare"
+            for name, known in self.basic_auth_users.items()
+            if cost(known) > _COSTLY
+        ]
         if self.basic_auth_users and tls is None:
             found.append(
                 "basic_auth_users: without tls_server_config passwords travel in the clear"

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 
 from exporter.config import ConfigError
 from exporter.config.load import read_file
+from exporter.webconfig.connection import Connection
 from exporter.webconfig.context import MaterialError, build_context
 from exporter.webconfig.guard import Guard
 from exporter.webconfig.load import Loaded, load
@@ -137,7 +138,10 @@ class _FollowingContext(ssl.SSLContext):
         session: ssl.SSLSession | None = None,
     ) -> ssl.SSLObject:
         """Begin a connection."""
-        return self._current().wrap_bio(incoming, outgoing, server_side, server_hostname, session)
+        begun = self._current().wrap_bio(incoming, outgoing, server_side, server_hostname, session)
+        if isinstance(begun, Connection):
+            begun.outgoing = outgoing
+        return begun
 
 
 def _built(loaded: Loaded, tls: TlsSettings, material: Material) -> ssl.SSLContext:

@@ -13,7 +13,7 @@ import pytest
 
 from exporter.simulator import DEFAULT_TOKEN
 from tests.webconfig.handshake import Client
-from tests.webconfig.secured import FILES, HASH, MUTUAL, PASSWORD, Secured
+from tests.webconfig.secured import CLIENT_NAME, FILES, HASH, MUTUAL, PASSWORD, Secured
 from tests.webconfig.serving import WEBHOOK_SECRET, Serving, serving
 
 PASSWORDS = {"basic_auth_users": {"alice": HASH}}
@@ -36,7 +36,7 @@ OLD = ("--ciphers", "DEFAULT:@SECLEVEL=0", "--tls-max", "1.1")
 
 NO_HANDSHAKE, NOT_TRUSTED = {35}, {60}
 BROKEN_OFF = {52, 56}
-"""Exit codes of curl: asyncio ends a refused connection without a word, which curl sees late."""
+"""Exit codes of curl."""
 PAGE, UNAUTHORIZED = {200}, {401}
 
 
@@ -65,6 +65,7 @@ def look(serving_tls: Serving, kind: str, options: tuple[str, ...], expected: se
     serving_tls.secured.say(**KINDS[kind])
     answer = serving_tls.curl("/metrics", *options)
     assert (answer.code or answer.status) in expected, answer.error
+    assert ("alert" in answer.error) == (expected in (NO_HANDSHAKE, BROKEN_OFF))
     assert answer.body.startswith("# HELP") == (expected == PAGE)
 
 
@@ -89,6 +90,12 @@ def test_who_gets_in(
     without_passwords: Serving, kind: str, options: tuple[str, ...], expected: set[int]
 ) -> None:
     look(without_passwords, kind, options, expected)
+
+
+def test_clients_are_chosen_by_name(without_passwords: Serving) -> None:
+    for names, expected in (([CLIENT_NAME], {0}), (["other.example.com"], BROKEN_OFF)):
+        without_passwords.secured.say({**MUTUAL, "client_allowed_sans": names})
+        assert without_passwords.curl("/metrics", *TRUST, *CLIENT).code in expected
 
 
 @pytest.mark.parametrize(
@@ -191,6 +198,7 @@ def test_the_certificate_is_renewed_while_connections_go_on(without_passwords: S
     stays.close()
 
 
+@pytest.mark.long
 def test_it_ends_in_time_and_tells_no_secret(secured: Secured) -> None:
     """With a connection open; whatever came before, good or broken."""
     secured.say(FILES, **PASSWORDS)

@@ -266,6 +266,10 @@ def test_what_is_allowed_but_doubtful_is_warned_of(
         ("http_server_config: {http2: false}", None),
         (f"basic_auth_users: {{alice: '{HASH}'}}", "basic_auth_users: without tls_server_config"),
         (f"{GOOD}basic_auth_users: {{alice: '{HASH}'}}", None),
+        (
+            f"{GOOD}basic_auth_users: {{alice: '{HASH.replace('$04$', '$15$')}'}}",
+            "basic_auth_users: the hash of 'alice' has a cost of 15",
+        ),
         (f"{GOOD}  min_version: TLS10", "tls_server_config.min_version: TLS10 lets"),
         (f"{GOOD}  client_auth_type: RequestClientCert", "tls_server_config.client_auth_type: Req"),
         ("", None),
