@@ -25,9 +25,9 @@ class Loaded:
     settings: WebSettings
     _document: Document
 
-    def refusal(self, key: str, text: str) -> ConfigError:
-        """The error that names a key of ``tls_server_config``, by file and line."""
-        path = ("tls_server_config", key)
+    def refusal(self, text: str, key: str | None = None) -> ConfigError:
+        """The error that names ``tls_server_config`` or a key of it, by file and line."""
+        path = ("tls_server_config", key) if key else ("tls_server_config",)
         return ConfigError([str(Problem(self._document.origin(path), path, text))])
 
 

@@ -148,7 +148,9 @@ def _built(loaded: Loaded, tls: TlsSettings, material: Material) -> ssl.SSLConte
     try:
         return build_context(tls, material)
     except MaterialError as error:
-        raise loaded.refusal(error.key, error.text) from None
+        raise loaded.refusal(error.text, error.key) from None
+    except (OSError, ValueError) as error:  # an OpenSSL that lacks what is asked for
+        raise loaded.refusal(f"TLS cannot be served like that: {error}") from None
 
 
 def _loss(before: WebSettings, after: WebSettings) -> str | None:

@@ -6,6 +6,7 @@ import ssl
 import pytest
 
 from exporter.webconfig import WebConfig
+from exporter.webconfig.tls_names import CIPHERS
 from tests.webconfig.handshake import Client, serial, shake
 from tests.webconfig.secured import FILES, HASH, MUTUAL, Secured
 
@@ -141,6 +142,18 @@ def test_a_broken_change_leaves_what_was_good(
     assert HASH not in told
     secured.write(good.replace("alice", "bob"))
     assert config.current().basic_auth_users == {"bob": HASH}
+
+
+def test_what_this_openssl_lacks_leaves_what_was_good(
+    secured: Secured, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = served(secured.config(FILES))
+    name = next(iter(CIPHERS))
+    monkeypatch.setitem(CIPHERS, name, "NO-SUCH-CIPHER")
+    secured.say({**FILES, "cipher_suites": [name]})
+    shake(context, Client(secured.folder))
+    (told,) = errors(caplog)
+    assert told.startswith(f"{REFUSED}{secured.path}:1: tls_server_config: TLS cannot be served")
 
 
 def test_tls_is_not_switched_on_while_it_runs(
