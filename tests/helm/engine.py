@@ -71,7 +71,7 @@ def render(values: Values, chart: Path = CHART, release: str = RELEASE) -> list[
         manifest
         for name, text in templated(values, chart, release).items()
         if not name.endswith("NOTES.txt")
-        for manifest in yaml.load_all(text, _LOADER)  # noqa: S506 - a safe one
+        for manifest in yaml.load_all(text, _LOADER)
         if manifest
     ]
 
