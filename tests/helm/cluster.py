@@ -26,6 +26,7 @@ EXISTING: Contents = {
     "dora-web": {"web-config.yml": "{}\n"},
     "own": {
         "token": "glpat-of-our-own",
+        "other-token": "glpat-also-of-our-own",
         "webhook": "webhook-of-our-own",
         "ca.crt": "a certificate\n",
     },

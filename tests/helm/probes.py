@@ -1,10 +1,11 @@
 """The probes of a container, as the kubelet makes them."""
 
 import socket
+import warnings
 from typing import Any
 
 import requests
-import urllib3
+from urllib3.exceptions import InsecureRequestWarning
 
 from tests.helm.engine import Manifest
 
@@ -31,12 +32,15 @@ def _is_open(port: int, seconds: float) -> bool:
 def _answers(container: Manifest, get: dict[str, Any], seconds: float) -> bool:
     url = f"{get['scheme'].lower()}://{_HOST}:{_port(container, get['port'])}{get['path']}"
     headers = {one["name"]: one["value"] for one in get.get("httpHeaders", [])}
-    with urllib3.warnings.catch_warnings():
-        # The kubelet looks at no certificate either.
-        urllib3.disable_warnings()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", InsecureRequestWarning)
         try:
             answer = requests.get(
-                url, headers=headers, timeout=seconds, verify=False, allow_redirects=False
+                url,
+                headers=headers,
+                timeout=seconds,
+                verify=False,  # noqa: S501 - nor does the kubelet look at certificates
+                allow_redirects=False,
             )
         except requests.RequestException:
             return False

@@ -108,13 +108,13 @@ class Sandbox:
         """Return the shell script that makes the container's world and becomes the container."""
         security = {**self.pod.get("securityContext", {}), **container.get("securityContext", {})}
         layers, root = self.folder / ".layers", self.folder / ".layers/root"
+        branches = f"lowerdir=/,upperdir={layers}/upper,workdir={layers}/work"
         lines = [
             "set -eu",
             f"mkdir -p {layers}",
             f"mount -t tmpfs tmpfs {layers}",
             f"mkdir {layers}/upper {layers}/work {root}",
-            "mount -t overlay overlay -o"
-            f" lowerdir=/,upperdir={layers}/upper,workdir={layers}/work {root}",
+            f"mount -t overlay overlay -o {branches} {root}",
         ]
         for part in _IMAGE:
             lines += [f"mkdir -p {root}{part}", *_open_way(root, part)]

@@ -140,7 +140,9 @@ def test_the_url_of_postgresql(postgresql: dict[str, Any], url: str, tmp_path: P
 def test_the_password_of_postgresql_is_no_part_of_the_url() -> None:
     values = VALUE_SETS["postgresql"]
     environ = Cluster(manifests := render(values)).environment(container(manifests))
-    assert environ == {"HOME": "/tmp", "PGPASSWORD": values["postgresql"]["password"]}
+    assert environ["PGPASSWORD"] == values["postgresql"]["password"]
+    assert "GITLAB_DORA_STORE__URL" not in environ
+    assert values["postgresql"]["password"] not in str(container(manifests))
 
 
 def test_a_changed_configuration_makes_new_pods() -> None:

@@ -130,7 +130,7 @@ def test_a_pod_runs_as_the_manifest_says(tmp_path: Path, gitlab: SimulatedGitLab
         (root,) = (line for line in mounts if line.split()[1] == "/")
         assert root.split()[3].startswith("ro,")
         assert (one.sandbox.volume("data") / "dora.db").stat().st_uid == USER_ID
-        assert 'gitlab_dora_project_deployments_total{' in metrics(one.url)
+        assert "gitlab_dora_project_deployments_total{" in metrics(one.url)
         with one.sandbox.running(only(one.manifests, "Pod")["spec"]["containers"][0]) as test:
             assert test.process.wait(30) == 0, "".join(test.errors)
         one.end()
@@ -138,9 +138,7 @@ def test_a_pod_runs_as_the_manifest_says(tmp_path: Path, gitlab: SimulatedGitLab
 
 
 @pytest.mark.long
-def test_new_secrets_are_used_without_a_restart(
-    tmp_path: Path, gitlab: SimulatedGitLab
-) -> None:
+def test_new_secrets_are_used_without_a_restart(tmp_path: Path, gitlab: SimulatedGitLab) -> None:
     """A token that GitLab refuses keeps the pod alive and not ready, until the Secret changes."""
     existing = {"gitlab": {"key": "glpat-revoked"}, "hook": {"secret": "the-first-secret"}}
     values = {
@@ -170,9 +168,7 @@ def send_event(url: str, secret: str) -> int:
 
 
 @pytest.mark.long
-def test_pods_share_a_postgresql(
-    tmp_path: Path, gitlab: SimulatedGitLab, postgres: Server
-) -> None:
+def test_pods_share_a_postgresql(tmp_path: Path, gitlab: SimulatedGitLab, postgres: Server) -> None:
     """Its password comes from a Secret; each pod serves what one of them polls."""
     name = make_url(postgres.create_database()).database
     postgres.directory.chmod(0o711)  # the socket in it is for everybody
