@@ -156,5 +156,7 @@ def test_a_changed_configuration_makes_new_pods() -> None:
     postgresql = {"enabled": True, "host": "db", "password": "one"}
     changed = {**postgresql, "password": "two"}
     assert checksums(minimal(postgresql=postgresql)) != checksums(minimal(postgresql=changed))
-    # A token is read again from its file.
+    # What is read again from its file needs none.
     assert checksums(minimal(token={"value": "a"})) == checksums(minimal(token={"value": "b"}))
+    web = [{"config": {"rate_limit": {"burst": burst}}} for burst in (1, 2)]
+    assert checksums(minimal(web=web[0])) == checksums(minimal(web=web[1]))
