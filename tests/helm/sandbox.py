@@ -8,6 +8,7 @@ environment of the manifest and nothing else. The network is this machine's.
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -146,10 +147,22 @@ class Contained(Running):
     @property
     def pid(self) -> int:
         """The id of its first process, as this machine sees it."""
+        wait_until(lambda: bool(self._children()))
+        return self._children()[0]
+
+    def close(self) -> None:
+        """Kill all of it: who changed its user does not die with `unshare`."""
+        for child in self._children():
+            os.kill(child, signal.SIGKILL)
+        super().close()
+
+    def _children(self) -> list[int]:
         parent = self.process.pid
-        children = Path(f"/proc/{parent}/task/{parent}/children")
-        wait_until(lambda: bool(children.read_text().split()))
-        return int(children.read_text().split()[0])
+        try:
+            text = Path(f"/proc/{parent}/task/{parent}/children").read_text(encoding="utf-8")
+        except OSError:  # it has ended
+            return []
+        return [int(number) for number in text.split()]
 
     def status(self) -> dict[str, str]:
         """Return what the kernel says of its first process."""

@@ -1,10 +1,13 @@
 """The pods of the chart run: command, arguments, volumes, environment, user, probes and end."""
 
+import re
+import shlex
 import signal
+import sqlite3
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -16,7 +19,7 @@ from sqlalchemy.engine import make_url
 
 from exporter.simulator import DEFAULT_TOKEN, SimulatedGitLab, World
 from tests.helm.cluster import Cluster, Contents
-from tests.helm.engine import Manifest, Values, render
+from tests.helm.engine import CHART, Manifest, Values, render
 from tests.helm.probes import succeeds
 from tests.helm.sandbox import Contained, Sandbox, require_sandbox
 from tests.helm.value_sets import container, only
@@ -59,6 +62,11 @@ class Pod:
         wait_until(lambda: self.probe("startupProbe"))
         assert self.probe("livenessProbe")
         wait_until(lambda: self.probe("readinessProbe"))
+
+    def run(self, container: Manifest) -> None:
+        """Run another container of the pod to its end, which must be a good one."""
+        with self.sandbox.running(container) as other:
+            assert other.process.wait(30) == 0, "".join(other.errors)
 
     def end(self) -> None:
         """End it as the kubelet does; it must end by itself, in time and well."""
@@ -116,6 +124,13 @@ def metrics(url: str) -> str:
     return requests.get(f"{url}/metrics", timeout=30).text
 
 
+def backup_of_the_docs() -> list[str]:
+    """The command that docs/operations.md runs in the container."""
+    text = (CHART.parent / "docs/operations.md").read_text(encoding="utf-8")
+    (command,) = re.findall(r"kubectl exec \S+ -- (.*\\\n.*)\n", text)
+    return shlex.split(command.replace("\\\n", " "))
+
+
 def test_a_pod_runs_as_the_manifest_says(tmp_path: Path, gitlab: SimulatedGitLab) -> None:
     """Unprivileged and on a read-only root; it keeps its database and passes the chart's test."""
     with pod({"token": {"value": DEFAULT_TOKEN}}, tmp_path, gitlab) as one:
@@ -131,8 +146,10 @@ def test_a_pod_runs_as_the_manifest_says(tmp_path: Path, gitlab: SimulatedGitLab
         assert root.split()[3].startswith("ro,")
         assert (one.sandbox.volume("data") / "dora.db").stat().st_uid == USER_ID
         assert "gitlab_dora_project_deployments_total{" in metrics(one.url)
-        with one.sandbox.running(only(one.manifests, "Pod")["spec"]["containers"][0]) as test:
-            assert test.process.wait(30) == 0, "".join(test.errors)
+        one.run(only(one.manifests, "Pod")["spec"]["containers"][0])
+        one.run({**one.exporter, "command": backup_of_the_docs(), "args": []})
+        with closing(sqlite3.connect(one.sandbox.volume("data") / "backup.db")) as backup:
+            assert backup.execute("SELECT count(*) FROM deployments").fetchone() == (1,)
         one.end()
     assert not any(DEFAULT_TOKEN in line for line in one.running.errors)
 
@@ -224,6 +241,5 @@ def test_a_pod_with_tls_is_probed_over_tls(tmp_path: Path, gitlab: SimulatedGitL
         url = one.url.replace("http:", "https:")
         answer = requests.get(f"{url}/-/ready", verify=str(certificate), timeout=30)
         assert answer.status_code == 200
-        with one.sandbox.running(only(one.manifests, "Pod")["spec"]["containers"][0]) as test:
-            assert test.process.wait(30) == 0, "".join(test.errors)
+        one.run(only(one.manifests, "Pod")["spec"]["containers"][0])
         one.end()
