@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from exporter.config import Settings, load
 from exporter.config.keys import known_keys, setting_keys
+from exporter.webconfig.models import HttpSettings, RateLimit, TlsSettings, WebSettings
 from tests.helm.cluster import Cluster, write_volume
 from tests.helm.engine import CHART, Values, render
 from tests.helm.value_sets import MINIMAL, VALUE_SETS, container, minimal, only
@@ -105,6 +106,18 @@ def test_the_schema_knows_the_keys_of_the_models_and_no_other() -> None:
     assert keys(group) == set(known_keys(("groups", 0)))
     override = config["properties"]["environments"]["properties"]["tier_overrides"]["items"]
     assert keys(override) == set(known_keys(("environments", "tier_overrides", 0)))
+
+
+def test_the_schema_knows_the_keys_of_web_configurations() -> None:
+    config = SCHEMA["properties"]["web"]["properties"]["config"]
+    assert set(config["properties"]) == set(WebSettings.model_fields)
+    for name, model in (
+        ("tls_server_config", TlsSettings),
+        ("http_server_config", HttpSettings),
+        ("rate_limit", RateLimit),
+    ):
+        known = config["properties"][name]["propertyNames"]["enum"]
+        assert set(known) == set(model.model_fields), name
 
 
 def test_secrets_of_the_environment_may_be_named(tmp_path: Path) -> None:

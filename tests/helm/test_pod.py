@@ -25,13 +25,12 @@ from tests.helm.sandbox import Contained, Sandbox, require_sandbox
 from tests.helm.value_sets import container, only
 from tests.ports import free_port
 from tests.postgres import PASSWORD, USER, Server, postgres
-from tests.process import run
 from tests.tools import require
 from tests.waiting import wait_until
 
 __all__ = ["postgres"]
 
-USER_ID = 65532
+USER_ID = 10001
 
 
 @dataclass(frozen=True)
@@ -220,8 +219,6 @@ def test_pods_share_a_postgresql(tmp_path: Path, gitlab: SimulatedGitLab, postgr
 
 @pytest.mark.long
 def test_a_pod_with_tls_is_probed_over_tls(tmp_path: Path, gitlab: SimulatedGitLab) -> None:
-    if "--web.config.file" not in run("run", "--help", folder=tmp_path).stdout:
-        pytest.skip("this exporter has no --web.config.file yet")
     certificate, key = tmp_path / "tls.crt", tmp_path / "tls.key"
     subprocess.run(
         [

@@ -66,6 +66,7 @@ WRONG: list[tuple[str, Any, str]] = [
     ("web.scheme", "ftp", "scheme"),
     ("web.config.basic_auth_users", {"prometheus": "a-plain-password"}, "basic_auth_users"),
     ("web.config.tls_config", {}, "tls_config"),
+    ("web.config.tls_server_config", {"certfile": "x"}, "certfile"),
     ("log.level", "loud", "level"),
     ("log.format", "xml", "format"),
     ("extraArgs", "--log.level=debug", "extraArgs"),
