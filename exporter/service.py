@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Collection, Mapping
-from functools import partial
 from threading import Event, Lock
 from types import TracebackType
 from typing import Self
@@ -13,11 +12,20 @@ from exporter.api import Access, DoraApi, GitLabAccess, OpenAccess
 from exporter.clock import Clock, SystemClock
 from exporter.config import Settings, TokenError, TokenSource
 from exporter.gitlab import Budget, Callers, Client, GitLabSource, UnauthorizedError
-from exporter.instant import microseconds
+from exporter.instant import Instant, microseconds
 from exporter.ledger import Ledger
 from exporter.metrics.exposition import Exposition
 from exporter.metrics.snapshot import take_snapshot
-from exporter.poller import Discovery, NamedProjects, Poll, Schedule, Status
+from exporter.poller import (
+    Beginning,
+    Discovery,
+    Duties,
+    NamedProjects,
+    Poll,
+    Replica,
+    Schedule,
+    Status,
+)
 from exporter.store import Store
 from exporter.web.app import create_app
 from exporter.webhook import PATH, Receiver
@@ -54,10 +62,12 @@ class Service:
         self.clock = clock or SystemClock()
         self.stop = Event()
         self.status = Status()
-        self.store = Store.open(settings.store.url)
+        self.store = Store.open(settings.store.url, to_poll=True)
+        # Ends polls: with the exporter, or when another on the same database takes them over.
+        self._halt = Event() if self.store.shared else self.stop
         self.budget = Budget(
             self.clock,
-            self.stop,
+            self._halt,
             requests_per_second=settings.gitlab.max_requests_per_second,
             reserve=settings.gitlab.rate_limit_reserve,
         )
@@ -75,23 +85,22 @@ class Service:
             settings.gitlab.url,
             token=_token_of(token),
             clock=self.clock,
-            stop=self.stop,
+            stop=self._halt,
             budget=self.budget,
             observer=self.status.request,
             ssl_verify=_verification(settings),
             timeout=settings.gitlab.timeout.seconds,
             connections=settings.gitlab.concurrency,
         )
-        source = GitLabSource(self.client, self.clock)
-        self._discovery = Discovery(settings, self.client, source, self.store, self.clock)
-        self._poll = Poll(
-            settings, source, self.store, self.status, clock=self.clock, stop=self.stop
-        )
-        self._named = NamedProjects(
-            self._poll_named,
-            self.store.readings.unshown,
+        self._source = GitLabSource(self.client, self.clock)
+        self._renew()
+        self.replica = Replica(
+            self.store,
+            self.status,
+            Duties(self._take_over, self._step_down, self._show),
             clock=self.clock,
-            spacing=settings.webhook.spacing.seconds,
+            stop=self.stop,
+            interval=settings.poll.interval.timedelta,
         )
         self._receiver = self._new_receiver(webhook_secret or settings.webhook.secret_source())
         self._ledger = Ledger(self.store, settings)
@@ -103,6 +112,7 @@ class Service:
             max_series=settings.metrics.max_series,
         )
         self._showing = Lock()
+        self._started = False
         self._schedule: Schedule | None = None
         self._show()
 
@@ -112,31 +122,33 @@ class Service:
         return create_app(self.settings, self.exposition, api, self._receiver)
 
     def poll(self) -> bool:
-        """Poll once, after a discovery if one is due; return whether the poll is complete."""
+        """Poll once, after a discovery if one is due; return whether the poll is complete.
+
+        It is not where another exporter on the same database polls.
+        """
+        if not self.replica.leads:
+            return False
+        began = self.clock.now()
         if self._discovery.run_if_due() and self._receiver is not None:
-            self._show()  # the poll may take hours, and events are of projects in scope
+            self._publish()  # the poll may take hours, and events are of projects in scope
         complete = self._poll.run()
-        self._show()
+        self._publish(began)
         return complete
 
     def discover(self) -> None:
         """Look for projects and groups if it is time to."""
         if self._discovery.run_if_due():
-            self._show()
+            self._publish()
 
     def start(self) -> None:
-        """Poll and discover in the background from now on."""
-        self._schedule = Schedule(
-            poll=self.poll,
-            discover=self.discover,
-            poll_interval=self.settings.poll.interval.timedelta,
-            discovery_interval=self.settings.poll.discovery_interval.timedelta,
-            stop=self.stop,
-        )
-        self._schedule.start()
+        """Poll and discover in the background from now on, or when this exporter comes to lead."""
+        self._started = True
         if self._receiver is not None:
-            self._named.begin(partial(self._schedule.poll_in, poll=self._named.poll))
             log.info("listening for GitLab's deployment events at %s", PATH)
+        if self.store.shared:
+            self.replica.start()
+        else:
+            self._begin_polls(Beginning())
 
     def close(self, patience: float = 30.0) -> bool:
         """End what runs and close the store.
@@ -146,10 +158,12 @@ class Service:
             and the store is left open for it; each of its writes is whole or not there.
         """
         self.stop.set()
-        if self._schedule is not None:
-            if not self._schedule.shut_down(patience):
-                return False
-            self._schedule = None
+        self._halt.set()
+        last = self.clock.monotonic() + patience
+        if not self.replica.end(patience):
+            return False
+        if not self._step_down(max(0.0, last - self.clock.monotonic())):
+            return False
         self.client.close()
         self._callers.close()
         self.store.close()
@@ -173,14 +187,81 @@ class Service:
             secret,
             clock=self.clock,
             in_scope=lambda project_id: self.view.find_project(str(project_id)) is not None,
-            announce=self._named.add,
+            announce=self.replica.relay.add if self.store.shared else self._named.add,
             count=self.status.event,
         )
+
+    def _renew(self) -> None:
+        """Make anew what polls: it may remember nothing from before another exporter polled."""
+        self._discovery = Discovery(
+            self.settings, self.client, self._source, self.store, self.clock
+        )
+        self._poll = Poll(
+            self.settings,
+            self._source,
+            self.store,
+            self.status,
+            clock=self.clock,
+            stop=self._halt,
+        )
+        self._named = NamedProjects(
+            self._poll_named,
+            self.store.readings.unshown,
+            clock=self.clock,
+            spacing=self.settings.webhook.spacing.seconds,
+        )
+
+    def _take_over(self, beginning: Beginning) -> NamedProjects:
+        """Poll from now on, in place of another exporter; what that one began has ended."""
+        self._renew()
+        self._halt.clear()
+        if self._started:
+            self._begin_polls(beginning)
+        return self._named
+
+    def _begin_polls(self, beginning: Beginning) -> None:
+        schedule = self._schedule = Schedule(
+            poll=self.poll,
+            discover=self.discover,
+            poll_interval=self.settings.poll.interval.timedelta,
+            discovery_interval=self.settings.poll.discovery_interval.timedelta,
+            stop=self._halt,
+            poll_in=beginning.poll,
+            discover_in=beginning.earliest,
+        )
+        schedule.start()
+        if self._receiver is None:
+            return
+        named, earliest = self._named, self.clock.monotonic() + beginning.earliest
+
+        def poll_in(seconds: float) -> None:
+            schedule.poll_in(max(seconds, earliest - self.clock.monotonic()), named.poll)
+
+        named.begin(poll_in)
+
+    def _step_down(self, patience: float = 0.0) -> bool:
+        """Let no more polls begin, and the running ones end; return whether all have."""
+        self._halt.set()
+        if self._schedule is not None:
+            if not self._schedule.shut_down(patience):
+                return False
+            self._schedule = None
+        return True
 
     def _poll_named(self, named: Mapping[int, Collection[str]]) -> None:
         """Poll the projects that events named."""
         self._poll.run(named)
+        self._publish()
+
+    def _publish(self, began: Instant | None = None) -> None:
+        """Show what is stored, here and where others follow; a poll that was cut off tells nothing.
+
+        Args:
+            began: when the poll began, if it was one of all that is due.
+        """
         self._show()
+        if not self._halt.is_set():
+            self.replica.publish(began)
 
     def _access(self) -> Access:
         if self.settings.api.auth == "none":
@@ -190,7 +271,7 @@ class Service:
     def _show(self) -> None:
         """Compute what is shown from what is stored."""
         with self._showing:
-            self.view = self._ledger.view(self._poll.take_changes())
+            self.view = self._ledger.view()
             self.exposition.show(take_snapshot(self.view, self.settings))
 
 

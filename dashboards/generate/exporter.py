@@ -27,6 +27,8 @@ def _own(metric: str) -> str:
 
 
 _POLL_AGE = age(largest(_own("last_poll_success_timestamp_seconds"), "instance"))
+# Those that only follow tell the same number.
+_POLLING_STALE = f"{_own('stale_projects')} and on (job, instance) {_own('leader')} == 1"
 _NO_TROUBLE = thresholds((GOOD, 0), (POOR, 1))
 _FRESHNESS = thresholds((GOOD, 0), (POOR, 15 * MINUTE), (BAD, HOUR))
 
@@ -46,7 +48,7 @@ _STATE: Row = (
             ),
         ),
         (
-            4,
+            3,
             stat(
                 "Last complete poll, ago",
                 "Time since the start of the last complete poll, which is where the trailing "
@@ -59,7 +61,7 @@ _STATE: Row = (
             ),
         ),
         (
-            4,
+            3,
             stat(
                 "Last poll took",
                 "Duration of the last poll. It should stay below the interval of the polls.",
@@ -76,7 +78,7 @@ _STATE: Row = (
                 "Stale projects",
                 "Projects in scope that could not be read when last asked about, or not for longer "
                 "than allowed: their values are older, or missing.",
-                now(f"sum({_own('stale_projects')})"),
+                now(f"sum({_POLLING_STALE})"),
                 unit=COUNT,
                 thresholds=_NO_TROUBLE,
             ),
@@ -92,7 +94,7 @@ _STATE: Row = (
             ),
         ),
         (
-            4,
+            3,
             stat(
                 "Rate limit remaining",
                 "Requests left in GitLab's rate limit, as its last answer said. Some instances "
@@ -101,6 +103,17 @@ _STATE: Row = (
                 unit=COUNT,
                 thresholds=thresholds((BAD, 0), (POOR, 50), (GOOD, 200)),
                 no_value="GitLab tells none",
+            ),
+        ),
+        (
+            3,
+            stat(
+                "Polls GitLab",
+                "How many exporters poll, of those that run: one of all that share a PostgreSQL.",
+                now(f"sum({_own('leader')})"),
+                unit=COUNT,
+                thresholds=thresholds((BAD, 0), (GOOD, 1)),
+                no_value="0",
             ),
         ),
         (

@@ -1,4 +1,4 @@
-"""Following the store: only the projects that a poll changed are read again."""
+"""Following the store: only the projects that changed are read again, whoever changed them."""
 
 from collections.abc import Collection, Iterator
 from threading import Lock
@@ -24,18 +24,18 @@ class Ledger:
         self._rules = lead_time_rules(settings)
         self._lock = Lock()
         self._timelines: dict[int, Timelines] = {}
+        self._revision = 0
 
-    def view(self, changed: Collection[int] | None = None) -> View:
+    def view(self) -> View:
         """Return the present state.
 
-        Args:
-            changed: the projects whose deployments or merge requests changed since the last view,
-                None for all. Projects that were not in scope then are read in any case.
+        Of the deployments and merge requests, only those of projects are read in which some
+        changed since the last view, or that were not in scope then.
         """
-        with self._lock:
+        with self._lock, self._store.one_state():
+            revision, stale = self._store.revisions.since(self._revision)
             scope = self._store.scope.load()
             ids = [one.id for one in scope.projects]
-            stale = set(ids if changed is None else changed)
             wanted = [one for one in ids if one in stale or one not in self._timelines]
             read: dict[int, Timelines] = {one: {} for one in wanted}
             for part in in_batches(wanted, _PROJECTS_A_QUERY):
@@ -44,6 +44,7 @@ class Ledger:
             self._timelines = {
                 one: read[one] if one in read else self._timelines[one] for one in ids
             }
+            self._revision = revision
             tiers = {
                 project_id: {one.id: tier_of(one, self._settings) for one in environments}
                 for project_id, environments in self._store.history.environments(ids).items()

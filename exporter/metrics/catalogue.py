@@ -124,6 +124,13 @@ BUILD_INFO = Family(
     ("version", "python_version"),
     "Always 1; the labels tell which exporter runs.",
 )
+LEADER = Family(
+    "gitlab_dora_exporter_leader",
+    "gauge",
+    (),
+    "1 if this exporter polls GitLab, 0 if another on the same PostgreSQL does and this one shows "
+    "what it stores.",
+)
 UP = Family(
     "gitlab_dora_exporter_up",
     "gauge",
@@ -158,7 +165,8 @@ RATE_LIMIT_REMAINING = Family(
     "gitlab_dora_exporter_gitlab_rate_limit_remaining",
     "gauge",
     (),
-    "Requests left in GitLab's rate limit, as its last answer said; absent if it says nothing.",
+    "Requests left in GitLab's rate limit, as its last answer said; absent if it says nothing, or "
+    "if this exporter does not poll.",
 )
 STALE_PROJECTS = Family(
     "gitlab_dora_exporter_stale_projects",
@@ -191,6 +199,7 @@ SERIES_LIMIT_EXCEEDED = Family(
 
 OWN = (
     BUILD_INFO,
+    LEADER,
     UP,
     LAST_POLL,
     POLL_DURATION,

@@ -36,10 +36,11 @@ class OwnCollector(Collector):
         yield info
         polled_at = shown.snapshot.polled_at
         for family, value in (
+            (catalogue.LEADER, float(status.leads)),
             (catalogue.UP, None if status.up is None else float(status.up)),
             (catalogue.LAST_POLL, None if polled_at is None else polled_at / MICROSECONDS),
             (catalogue.POLL_DURATION, status.seconds),
-            (catalogue.RATE_LIMIT_REMAINING, self._remaining),
+            (catalogue.RATE_LIMIT_REMAINING, self._remaining if status.leads else None),
             (catalogue.STALE_PROJECTS, shown.stale(status.failing)),
             (catalogue.SERIES, shown.series),
             (catalogue.SERIES_LIMIT_EXCEEDED, float(shown.exceeded)),

@@ -3,13 +3,23 @@
 :mod:`exporter.poller.poll` is one poll of all projects, :mod:`exporter.poller.discovery` finds
 which they are, :mod:`exporter.poller.named` has those polled soon that events name,
 :mod:`exporter.poller.schedule` runs all of it, :mod:`exporter.poller.status` is what they tell of
-themselves.
+themselves; :mod:`exporter.poller.replica` has one of several exporters do all that.
 """
 
 from exporter.poller.discovery import Discovery
 from exporter.poller.named import NamedProjects
 from exporter.poller.poll import Poll
+from exporter.poller.replica import Beginning, Duties, Replica
 from exporter.poller.schedule import Schedule
 from exporter.poller.status import Status
 
-__all__ = ["Discovery", "NamedProjects", "Poll", "Schedule", "Status"]
+__all__ = [
+    "Beginning",
+    "Discovery",
+    "Duties",
+    "NamedProjects",
+    "Poll",
+    "Replica",
+    "Schedule",
+    "Status",
+]

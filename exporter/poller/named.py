@@ -72,6 +72,7 @@ class NamedProjects:
         self._spacing = spacing
         self._lock = Lock()
         self._news: dict[int, _News] = {}
+        self._polling: set[int] = set()
         self._begin_in: BeginIn | None = None
         self._expected = False
         self._began: float | None = None
@@ -89,6 +90,11 @@ class NamedProjects:
             told.add(deployment_id, None if environment is None else {environment}, 0)
             self._expect()
 
+    def pending(self) -> set[int]:
+        """Return the projects that are yet to be polled, or being so."""
+        with self._lock:
+            return self._polling | self._news.keys()
+
     def poll(self) -> None:
         """Poll the projects that were named so far, if there is anything new about them.
 
@@ -97,6 +103,7 @@ class NamedProjects:
         """
         with self._lock:
             news, self._news = self._news, {}
+            self._polling = set(news)
             self._began = self._clock.monotonic()
         try:
             # Another poll may have brought it all since, or long ago.
@@ -109,6 +116,7 @@ class NamedProjects:
         finally:
             with self._lock:
                 self._try_again(news)
+                self._polling = set()
                 self._expected = False
                 self._expect()
 

@@ -11,6 +11,7 @@ from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from exporter.gitlab import StoppedError
+from exporter.store import LostLeadError
 
 log = logging.getLogger(__name__)
 
@@ -18,7 +19,7 @@ _POLLS = "polls"
 
 
 class Schedule:
-    """Runs two jobs in the background, both at once at the start, and polls besides on demand."""
+    """Runs two jobs in the background, and polls besides on demand."""
 
     def __init__(
         self,
@@ -28,9 +29,13 @@ class Schedule:
         poll_interval: timedelta,
         discovery_interval: timedelta,
         stop: Event,
+        poll_in: float = 0.0,
+        discover_in: float = 0.0,
     ) -> None:
+        """Prepare the jobs; each runs for the first time so many seconds from now."""
         self._stop = stop
         self._adding = Lock()
+        self._waiting: Thread | None = None
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
             # One thread for all kinds of polls: one that is due while another runs comes after it.
@@ -38,21 +43,22 @@ class Schedule:
             # A run that comes late is still wanted, and one run makes up for several missed.
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
         )
-        for name, job, interval, executor in (
-            ("poll", poll, poll_interval, _POLLS),
-            ("discovery", discover, discovery_interval, "default"),
+        now = datetime.now(UTC)
+        for name, job, interval, first_in, executor in (
+            ("poll", poll, poll_interval, poll_in, _POLLS),
+            ("discovery", discover, discovery_interval, discover_in, "default"),
         ):
             self._scheduler.add_job(
                 self._guarded,
                 IntervalTrigger(seconds=max(interval.total_seconds(), 1), timezone=UTC),
                 args=(name, job),
                 id=name,
-                next_run_time=datetime.now(UTC),
+                next_run_time=now + timedelta(seconds=first_in),
                 executor=executor,
             )
 
     def start(self) -> None:
-        """Begin; both jobs run at once."""
+        """Begin."""
         self._scheduler.start()
 
     def poll_in(self, seconds: float, poll: Callable[[], object]) -> None:
@@ -71,6 +77,8 @@ class Schedule:
     def shut_down(self, patience: float) -> bool:
         """Begin no more jobs, and let the running ones end: they stop at their next request.
 
+        It may be called again, to wait for longer.
+
         Returns:
             Whether they ended within ``patience`` seconds.
         """
@@ -79,10 +87,11 @@ class Schedule:
         with self._adding:
             self._stop.set()
         # The scheduler's own waiting knows no limit.
-        waiting = Thread(target=self._scheduler.shutdown, name="shutdown", daemon=True)
-        waiting.start()
-        waiting.join(patience)
-        return not waiting.is_alive()
+        if self._waiting is None:
+            self._waiting = Thread(target=self._scheduler.shutdown, name="shutdown", daemon=True)
+            self._waiting.start()
+        self._waiting.join(patience)
+        return not self._waiting.is_alive()
 
     def _guarded(self, name: str, job: Callable[[], object]) -> None:
         if self._stop.is_set():  # while it waited for another
@@ -91,5 +100,7 @@ class Schedule:
             job()
         except StoppedError:
             log.debug("%s stopped", name)
+        except LostLeadError as error:
+            log.warning("%s ended: %s", name, error)
         except Exception:
             log.exception("%s failed, it will be tried again", name)

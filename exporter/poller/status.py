@@ -14,7 +14,7 @@ class StatusView:
     it took. ``errors`` counts failed polls by project id, ``failing`` tells why the last one
     failed. ``requests`` counts requests to GitLab by endpoint and code. ``unread`` are the
     projects that the running poll has yet to read. ``events`` counts events by what became of
-    them.
+    them. ``leads`` says whether this exporter polls, of those that share its database.
     """
 
     up: bool | None
@@ -24,6 +24,7 @@ class StatusView:
     requests: Mapping[tuple[str, str], int]
     unread: frozenset[int] = frozenset()
     events: Mapping[str, int] = field(default_factory=dict)
+    leads: bool = True
 
 
 @dataclass(slots=True)
@@ -38,6 +39,7 @@ class Status:
     _requests: Counter[tuple[str, str]] = field(default_factory=Counter)
     _unread: set[int] = field(default_factory=set)
     _events: Counter[str] = field(default_factory=Counter)
+    _leads: bool = True
 
     def request(self, endpoint: str, code: str) -> None:
         """Count a request to GitLab."""
@@ -78,6 +80,19 @@ class Status:
             self._seconds = seconds
             self._unread.clear()
 
+    def lead(self, *, leads: bool) -> None:
+        """Note whether this exporter polls from now on."""
+        with self._lock:
+            self._leads = leads
+
+    def adopt(self, *, up: bool | None, seconds: float | None, failing: Collection[int]) -> None:
+        """Note how the last poll of another exporter went, in place of this one's own."""
+        with self._lock:
+            self._up = up
+            self._seconds = seconds
+            self._failing = dict.fromkeys(failing, "as another replica found")
+            self._unread.clear()
+
     def view(self) -> StatusView:
         """Return the status as it is now."""
         with self._lock:
@@ -89,4 +104,5 @@ class Status:
                 dict(self._requests),
                 frozenset(self._unread),
                 dict(self._events),
+                self._leads,
             )

@@ -5,13 +5,20 @@ tables, :mod:`exporter.store.engine` opens the database; :mod:`exporter.store.sc
 in scope, :mod:`exporter.store.readings` what polls brought, :mod:`exporter.store.links` the merge
 requests of deployments; :mod:`exporter.store.history` answers what the numbers are made of. Each
 write is one transaction.
+
+Where several exporters share a database, :mod:`exporter.store.leadership` elects one that polls;
+:mod:`exporter.store.revisions`, :mod:`exporter.store.standing` and :mod:`exporter.store.events` are
+what they tell each other.
 """
 
 from exporter.store.engine import StoreError
+from exporter.store.events import Told
 from exporter.store.history import HistoryStore
+from exporter.store.leadership import LostLeadError
 from exporter.store.links import LinkStore, Unsettled
 from exporter.store.readings import Links, ProjectState, Reading, ReadingStore, SeenDeployment
 from exporter.store.scope import Discovered, Scope, ScopeStore
+from exporter.store.standing import Standing
 from exporter.store.store import Store
 
 __all__ = [
@@ -19,13 +26,16 @@ __all__ = [
     "HistoryStore",
     "LinkStore",
     "Links",
+    "LostLeadError",
     "ProjectState",
     "Reading",
     "ReadingStore",
     "Scope",
     "ScopeStore",
     "SeenDeployment",
+    "Standing",
     "Store",
     "StoreError",
+    "Told",
     "Unsettled",
 ]

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from sqlite3 import Connection as SqliteConnection
-from threading import Lock
+from threading import Lock, local
 
 from alembic import command
 from alembic.config import Config
@@ -17,13 +17,14 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 _MIGRATION_LOCK = 0x6D696772  # "migr"
 
-# A host that vanishes must not keep what its exporter held: PostgreSQL hears of it within a minute.
+# A server that vanishes is missed after some ten seconds, and before it would miss its exporter:
+# see store.leadership.
 _POSTGRESQL = {
     "connect_timeout": 10,
-    "keepalives_idle": 10,
-    "keepalives_interval": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
     "keepalives_count": 3,
-    "tcp_user_timeout": 30_000,
+    "tcp_user_timeout": 10_000,
 }
 
 
@@ -42,10 +43,25 @@ class Database:
         self.fence: Callable[[Connection], None] | None = None
         """Called at the begin of each writing transaction; it may refuse."""
         self._snapshot = {"isolation_level": "REPEATABLE READ"} if self.shared else {}
+        self._thread = local()
+
+    @contextmanager
+    def one_state(self) -> Iterator[None]:
+        """Let all that this thread reads within see the same state of the facts."""
+        with self.reading() as connection:
+            self._thread.connection = connection
+            try:
+                yield
+            finally:
+                del self._thread.connection
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Open a transaction that sees one state of the facts throughout."""
+        present: Connection | None = getattr(self._thread, "connection", None)
+        if present is not None:
+            yield present
+            return
         with (
             self._engine.connect().execution_options(**self._snapshot) as connection,
             connection.begin(),
@@ -53,14 +69,18 @@ class Database:
             yield connection
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
-        """Open a transaction that writes; it commits as a whole, or not at all on an error."""
+    def writing(self, *, fenced: bool = True) -> Iterator[Connection]:
+        """Open a transaction that writes; it commits as a whole, or not at all on an error.
+
+        Args:
+            fenced: whether only the exporter that leads may do it.
+        """
         with (
             self._writer,
             self._engine.connect().execution_options(writes=True) as connection,
             connection.begin(),
         ):
-            if self.fence is not None:
+            if fenced and self.fence is not None:
                 self.fence(connection)
             yield connection
 
@@ -103,6 +123,20 @@ def open_database(url: str) -> Database:
             raise StoreError(f"store.url: cannot open {shown}: {reason}") from None
         undo.pop_all()
     return database
+
+
+def file_of(url: str) -> Path | None:
+    """Return the file of a SQLite database, None of one in memory or on a server."""
+    if not url.startswith("sqlite"):
+        return None
+    try:
+        name = make_url(url).database
+    except SQLAlchemyError:
+        return None  # opening it tells what is wrong
+    if not name or name == ":memory:" or name.startswith("file:"):
+        return None
+    path = Path(name).resolve()  # one lock, whatever leads to the file
+    return path if path.parent.is_dir() and not path.is_dir() else None
 
 
 def _engine(url: str) -> Engine:

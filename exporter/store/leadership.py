@@ -3,7 +3,8 @@
 The leader holds a session's advisory lock on a connection of its own. PostgreSQL takes the lock
 back when that connection ends, so a leader that is killed is succeeded at once by whoever asks
 next. A leader that lost its connection but lives, and does not know it yet, is fenced off: each
-leader begins a new term, kept in the store, and writing in an older term is refused.
+leader begins a new term, kept in the store, and writing in an older term is refused. One that
+resigns notes so: then who comes next need not give it time to notice.
 https://www.postgresql.org/docs/current/explicit-locking.html#ADVISORY-LOCKS
 
 A SQLite file has one exporter, which always leads.
@@ -11,8 +12,9 @@ A SQLite file has one exporter, which always leads.
 
 import logging
 from threading import Lock
+from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Select, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from exporter.store import schema
@@ -23,6 +25,15 @@ log = logging.getLogger(__name__)
 
 _LOCK = 0x646F7261  # "dora"; PostgreSQL keeps the locks of each database apart
 _TERM = "term"
+_RESIGNED = "resigned"
+
+# A host that vanishes must not keep the lead: the server misses it within half a minute. The
+# client's own limits (store.engine) are shorter, so that who is cut off stops before that.
+_SERVER_KEEPALIVES = (
+    "SELECT set_config('tcp_keepalives_idle', '15', false),"
+    " set_config('tcp_keepalives_interval', '5', false),"
+    " set_config('tcp_keepalives_count', '3', false)"
+)
 
 
 class LostLeadError(StoreError):
@@ -38,6 +49,8 @@ class Leadership:
         self._connection: Connection | None = None
         self._term: int | None = None
         self._elected = database.shared
+        self.orderly = True
+        """Whether the leader before is known to have stopped when this one began its term."""
 
     def hold(self) -> bool:
         """Take the lead if nobody has it, or keep it; return whether this exporter leads.
@@ -59,9 +72,24 @@ class Leadership:
         """Whether this exporter led when it last asked."""
         return not self._elected or self._connection is not None
 
+    @property
+    def term(self) -> int | None:
+        """The term that this exporter began, and holds if it leads."""
+        return self._term
+
     def resign(self) -> None:
-        """Give the lead up, so that another exporter need not wait for it."""
+        """Give the lead up when all work has ended, so that another exporter need not wait."""
         with self._lock:
+            if self._connection is None:
+                return
+            try:
+                with self._database.writing() as connection:
+                    note = {"key": _RESIGNED, "value": str(self._term)}
+                    upsert(connection, schema.state, [note], ["value"])
+                # The end of the connection would do, but the server is told of it a little later.
+                self._connection.execute(select(func.pg_advisory_unlock(_LOCK)))
+            except (SQLAlchemyError, LostLeadError) as error:
+                log.debug("the next leader is not told: %s", type(error).__name__)
             self._drop()
 
     def _take(self) -> None:
@@ -69,6 +97,7 @@ class Leadership:
         try:
             taken = connection.execute(select(func.pg_try_advisory_lock(_LOCK))).scalar_one()
             if taken:
+                connection.execute(text(_SERVER_KEEPALIVES))
                 self._term = self._begin_term()
                 self._database.fence = self._check_term
                 self._connection = connection
@@ -81,27 +110,26 @@ class Leadership:
         self._database.fence = None
         with self._database.writing() as connection:
             # Waits for what the leader before is writing, and makes it the last.
-            before = connection.execute(
-                select(schema.state.c.value).where(schema.state.c.key == _TERM).with_for_update()
-            ).scalar_one_or_none()
+            before = connection.execute(_value(_TERM).with_for_update()).scalar()
+            resigned = connection.execute(_value(_RESIGNED)).scalar()
+            self.orderly = before in {None, resigned, str(self._term)}
             term = int(before or 0) + 1
             upsert(connection, schema.state, [{"key": _TERM, "value": str(term)}], ["value"])
         return term
 
     def _check_term(self, connection: Connection) -> None:
-        present = connection.execute(
-            select(schema.state.c.value)
-            .where(schema.state.c.key == _TERM)
-            .with_for_update(read=True)
-        ).scalar_one_or_none()
+        present = connection.execute(_value(_TERM).with_for_update(read=True)).scalar()
         if present != str(self._term):
             raise LostLeadError("another exporter leads the polls meanwhile")
 
     def _still_held(self, connection: Connection) -> bool:
         try:
-            connection.execute(select(1))
+            present = connection.execute(_value(_TERM)).scalar()
         except SQLAlchemyError as error:
             log.warning("the lead is lost, the connection broke: %s", type(error).__name__)
+            return False
+        if present != str(self._term):  # as behind a pooler that shares sessions out
+            log.warning("the lead is lost, another exporter began a term")
             return False
         return True
 
@@ -111,3 +139,7 @@ class Leadership:
             # Closed for good, not given back to a pool: that would keep the lock.
             connection.invalidate()
             connection.close()
+
+
+def _value(key: str) -> Select[Any]:
+    return select(schema.state.c.value).where(schema.state.c.key == key)

@@ -10,6 +10,7 @@ from exporter.instant import Instant
 from exporter.store import schema
 from exporter.store.engine import Database
 from exporter.store.readings import Links
+from exporter.store.revisions import note_changes
 from exporter.store.upsert import upsert
 
 
@@ -110,3 +111,4 @@ class LinkStore:
                     .where(deployments.c.id.in_(ids))
                     .values(links=state, links_read_at=at)
                 )
+            note_changes(connection, [project_id])

@@ -29,6 +29,7 @@ from exporter.dora.facts import Environment
 from exporter.instant import Instant
 from exporter.store import schema
 from exporter.store.engine import Database
+from exporter.store.revisions import note_changes
 from exporter.store.upsert import upsert
 
 _PARAMETERS = 10_000  # SQLite takes 32,766 in a statement
@@ -291,6 +292,8 @@ class ReadingStore:
                     complete=reading.complete,
                 )
             )
+            if new or reading.corrected:
+                note_changes(connection, [project_id])
         return len(new)
 
     def save_environments(
@@ -313,6 +316,7 @@ class ReadingStore:
             connection.execute(
                 update(projects).where(projects.c.id.in_(losing)).values(complete=False)
             )
+            note_changes(connection, set(connection.execute(losing.distinct()).scalars()))
             _remember_oldest(connection, old)
             connection.execute(
                 delete(links).where(links.c.deployment_id.in_(select(deployments.c.id).where(old)))

@@ -45,6 +45,11 @@ projects = Table(
     Column("complete", Boolean, nullable=False, default=False),
     Column("polled_at", BigInteger),
     Column("environments_read_at", BigInteger),
+    Column(
+        "revision",
+        BigInteger,
+        comment="the one that last changed its deployments or merge requests",
+    ),
 )
 
 members = Table(
@@ -118,4 +123,19 @@ counters = Table(
     Column("id", BigInteger, primary_key=True, autoincrement=False),
     Column("tier", Text, primary_key=True),
     Column("deployments", BigInteger, nullable=False),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("project_id", BigInteger, primary_key=True, autoincrement=False),
+    Column(
+        "deployment_id",
+        BigInteger,
+        primary_key=True,
+        autoincrement=False,
+        comment="0 where the event did not say",
+    ),
+    Column("environment", Text, primary_key=True, comment="empty where the event did not say"),
+    Column("told_at", BigInteger, nullable=False),
 )

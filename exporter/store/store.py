@@ -1,40 +1,72 @@
 """The store as a whole: one database, opened once, shared by all threads."""
 
+from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Self
 
-from exporter.store.engine import Database, open_database
+from exporter.store.engine import Database, file_of, open_database
+from exporter.store.events import EventStore
+from exporter.store.file_lock import FileLock
 from exporter.store.history import HistoryStore
 from exporter.store.leadership import Leadership
 from exporter.store.links import LinkStore
 from exporter.store.readings import ReadingStore
+from exporter.store.revisions import RevisionStore
 from exporter.store.scope import ScopeStore
+from exporter.store.standing import StandingStore
 
 
 class Store:
     """The facts in a database, by room, and ``leadership``: who may write them."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, lock: FileLock | None = None) -> None:
         self._database = database
+        self._lock = lock
         self.scope = ScopeStore(database)
         self.readings = ReadingStore(database)
         self.links = LinkStore(database)
         self.history = HistoryStore(database)
+        self.revisions = RevisionStore(database)
+        self.standing = StandingStore(database)
+        self.events = EventStore(database)
         self.leadership = Leadership(database)
 
     @classmethod
-    def open(cls, url: str) -> Self:
+    def open(cls, url: str, *, to_poll: bool = False) -> Self:
         """Open the database at a SQLAlchemy URL and migrate its schema.
+
+        Args:
+            url: of the database.
+            to_poll: whether polls are to be stored; one SQLite file takes those of one process.
 
         Raises:
             StoreError: if it cannot be opened, or was written by a newer version.
         """
-        return cls(open_database(url))
+        file = file_of(url) if to_poll else None
+        lock = FileLock(file) if file is not None else None
+        try:
+            return cls(open_database(url), lock)
+        except BaseException:
+            if lock is not None:
+                lock.release()
+            raise
+
+    @property
+    def shared(self) -> bool:
+        """Whether several exporters may use it at once."""
+        return self._database.shared
+
+    def one_state(self) -> AbstractContextManager[None]:
+        """Let all that this thread reads within see the same state of the facts."""
+        return self._database.one_state()
 
     def close(self) -> None:
         """Close every connection, and let another exporter lead."""
         self.leadership.resign()
         self._database.close()
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
 
     def __enter__(self) -> Self:
         return self

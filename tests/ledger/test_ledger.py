@@ -1,10 +1,12 @@
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
-from exporter.dora.facts import Group, Project
+from exporter.dora.facts import Deployment, Group, Project
 from exporter.instant import from_datetime
 from exporter.ledger import Ledger, View
 from tests.filling import Filling, filled, settings_with, utc
@@ -40,6 +42,22 @@ def finished(view: View, container: Project | Group, tier: str = "production") -
     return list(view.timeline(container, [tier]).finished)
 
 
+@contextmanager
+def read_projects(facts: Filling) -> Iterator[list[int]]:
+    """Note of which projects the deployments are read."""
+    history, asked = facts.store.history, list[int]()
+    usual = history.deployments
+
+    def deployments(
+        project_ids: Collection[int], *, with_first: bool
+    ) -> Iterator[tuple[int, list[Deployment]]]:
+        asked.extend(project_ids)
+        return usual(project_ids, with_first=with_first)
+
+    with patch.object(history, "deployments", deployments):
+        yield asked
+
+
 def test_finds_projects_and_groups_by_id_and_by_path_in_any_case(facts: Filling) -> None:
     view = ledger_of(facts).view()
     assert project(view, "1") == project(view, "ACME/Shop/app")
@@ -70,23 +88,56 @@ def test_what_finished_after_the_last_complete_poll_does_not_count_yet(facts: Fi
     facts.clock.present = NOW + 2 * HOUR
     facts.poll()
     # Nothing was read anew; the later deployment is known to the end now all the same.
-    later = ledger.view(changed=())
+    with read_projects(facts) as read:
+        later = ledger.view()
+    assert read == []
     assert len(finished(later, project(later, "1"))) == 2
     assert len(finished(view, project(view, "1"))) == 1
 
 
 def test_only_changed_projects_are_read_again(facts: Filling) -> None:
     one, other = facts.environment(1), facts.environment(2)
+    facts.deploy(one, NOW - HOUR)
     facts.poll()
     ledger = ledger_of(facts)
     ledger.view()
-    facts.deploy(one, NOW - HOUR)
     facts.deploy(other, NOW - HOUR)
-    view = ledger.view(changed={2})
-    assert finished(view, project(view, "1")) == []
+    with read_projects(facts) as read:
+        view = ledger.view()
+    assert read == [2]
     assert len(finished(view, project(view, "2"))) == 1
-    whole = ledger.view()
-    assert len(finished(whole, group(whole, "5"))) == 2
+    assert len(finished(view, group(view, "5"))) == 2
+    with read_projects(facts) as read:
+        ledger.view()
+    assert read == []
+
+
+def test_what_retention_took_is_gone_from_its_projects(facts: Filling) -> None:
+    one, other = facts.environment(1), facts.environment(2)
+    facts.deploy(one, NOW - 3 * HOUR)
+    facts.deploy(other, NOW - HOUR)
+    facts.poll()
+    ledger = ledger_of(facts)
+    ledger.view()
+    facts.store.readings.prune(from_datetime(NOW - 2 * HOUR))
+    with read_projects(facts) as read:
+        view = ledger.view()
+    assert read == [1]
+    assert finished(view, project(view, "1")) == []
+
+
+def test_a_view_that_failed_is_made_up_for(facts: Filling, monkeypatch: pytest.MonkeyPatch) -> None:
+    production = facts.environment(1)
+    facts.poll()
+    ledger = ledger_of(facts)
+    ledger.view()
+    facts.deploy(production, NOW - HOUR)
+    with monkeypatch.context() as broken:
+        broken.setattr(facts.store.history, "deployments", None)
+        with pytest.raises(TypeError):
+            ledger.view()
+    view = ledger.view()
+    assert len(finished(view, project(view, "1"))) == 1
 
 
 def test_a_group_holds_its_subgroups(facts: Filling) -> None:

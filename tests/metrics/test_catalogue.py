@@ -26,6 +26,7 @@ NINE = [
 ]
 EXPORTER = [
     ("build_info", "gauge", ("version", "python_version")),
+    ("leader", "gauge", ()),
     ("up", "gauge", ()),
     ("last_poll_success_timestamp_seconds", "gauge", ()),
     ("poll_duration_seconds", "gauge", ()),

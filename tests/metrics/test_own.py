@@ -27,6 +27,7 @@ def test_before_the_first_poll_it_claims_nothing() -> None:
     exposition = Exposition(Status(), lambda: None)
     assert told(exposition) == {
         "build_info": [1],
+        "leader": [1],
         "stale_projects": [0],
         "series": [0],
         "series_limit_exceeded": [0],
@@ -41,6 +42,7 @@ def test_it_tells_its_version(exposition: Exposition) -> None:
 def test_after_a_poll_it_tells_how_it_went(exposition: Exposition) -> None:
     assert told(exposition) == {
         "build_info": [1],
+        "leader": [1],
         "up": [1],
         "last_poll_success_timestamp_seconds": [POLLED_AT / 1_000_000],
         "poll_duration_seconds": [1.5],
@@ -66,6 +68,20 @@ def test_when_gitlab_is_down_the_old_numbers_stay_and_are_told_apart(
     assert b'gitlab_dora_project_deployments_total{environment_tier="production"' in scraped(
         exposition
     )
+
+
+def test_who_only_follows_tells_how_the_polls_of_another_went(
+    status: Status, exposition: Exposition
+) -> None:
+    """But not what GitLab told this one when it polled: nothing would renew that."""
+    status.lead(leads=False)
+    status.adopt(up=False, seconds=9.5, failing=[1])
+    now = told(exposition)
+    assert (now["leader"], now["up"], now["poll_duration_seconds"]) == ([0], [0], [9.5])
+    assert now["stale_projects"] == [2]
+    assert "gitlab_rate_limit_remaining" not in now
+    status.adopt(up=True, seconds=1, failing=[])
+    assert told(exposition)["stale_projects"] == [1]
 
 
 @pytest.mark.parametrize(("age", "stale"), [(10, 0), (11, 1)])
