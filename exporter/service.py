@@ -65,6 +65,7 @@ class Service:
         self.store = Store.open(settings.store.url, to_poll=True)
         # Ends polls: with the exporter, or when another on the same database takes them over.
         self._halt = Event() if self.store.shared else self.stop
+        self.store.leadership.when_lost = self._halt.set
         self.budget = Budget(
             self.clock,
             self._halt,
@@ -137,7 +138,7 @@ class Service:
 
     def discover(self) -> None:
         """Look for projects and groups if it is time to."""
-        if self._discovery.run_if_due():
+        if self.replica.leads and self._discovery.run_if_due():
             self._publish()
 
     def start(self) -> None:

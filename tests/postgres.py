@@ -20,7 +20,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from sqlalchemy import URL
+from sqlalchemy import URL, make_url
 
 from tests.tools import missing
 
@@ -99,6 +99,22 @@ def postgres() -> Iterator[Server]:
         missing(str(error))
     with running_server() as server:
         yield server
+
+
+def cut_every_connection(url: str) -> None:
+    """Do as a server does that restarts."""
+    parts = make_url(url)
+    with psycopg.connect(
+        host=str(parts.query["host"]),
+        user=parts.username,
+        password=parts.password,
+        dbname=parts.database,
+        autocommit=True,
+    ) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
 
 
 def _program(name: str) -> Path:

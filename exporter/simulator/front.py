@@ -30,6 +30,7 @@ class RequestRecord:
         endpoint: Method and template, such as `GET /projects/:id/deployments`.
         status: What was answered; 0 for a connection reset without an answer.
         at: When, by the instance's clock.
+        token: What the caller showed, empty if nothing.
     """
 
     method: str
@@ -38,6 +39,7 @@ class RequestRecord:
     endpoint: str
     status: int
     at: datetime
+    token: str = ""
 
 
 class Front:
@@ -96,6 +98,7 @@ class Front:
                 f"{scope['method']} {_template(self._routes, scope)}",
                 0 if fault and fault.kind == "reset" else reply.status,
                 now,
+                token,
             )
         )
         extra = {"date": format_datetime(now, usegmt=True), **headers}

@@ -48,12 +48,13 @@ class Database:
     @contextmanager
     def one_state(self) -> Iterator[None]:
         """Let all that this thread reads within see the same state of the facts."""
+        before = getattr(self._thread, "connection", None)
         with self.reading() as connection:
             self._thread.connection = connection
             try:
                 yield
             finally:
-                del self._thread.connection
+                self._thread.connection = before
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

@@ -11,6 +11,7 @@ A SQLite file has one exporter, which always leads.
 """
 
 import logging
+from collections.abc import Callable
 from threading import Lock
 from typing import Any
 
@@ -51,6 +52,8 @@ class Leadership:
         self._elected = database.shared
         self.orderly = True
         """Whether the leader before is known to have stopped when this one began its term."""
+        self.when_lost: Callable[[], object] | None = None
+        """Called when a write is refused because another exporter leads."""
 
     def hold(self) -> bool:
         """Take the lead if nobody has it, or keep it; return whether this exporter leads.
@@ -120,6 +123,8 @@ class Leadership:
     def _check_term(self, connection: Connection) -> None:
         present = connection.execute(_value(_TERM).with_for_update(read=True)).scalar()
         if present != str(self._term):
+            if self.when_lost is not None:
+                self.when_lost()
             raise LostLeadError("another exporter leads the polls meanwhile")
 
     def _still_held(self, connection: Connection) -> bool:

@@ -129,6 +129,7 @@ def test_what_was_deployed_to_a_deleted_environment_stays_true(
     world.delete_environment(production)
     clock.advance(hours=2)
     if restarted:
+        exporter.close()
         exporter = start()
     exporter.poll()
     assert exporter.recent("acme/app") == 1

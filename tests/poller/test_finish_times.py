@@ -104,7 +104,9 @@ def test_finishes_read_without_graphql_become_exact_after_a_restart_with_it(
 ) -> None:
     world.features.graphql = False
     deploy(world, add_app(world), HOUR, finished_at=odd)
-    start().poll()
+    before = start()
+    before.poll()
+    before.close()
     world.features.graphql = True
     clock.advance(minutes=5)
     exporter = start()
@@ -118,7 +120,9 @@ def test_a_guess_that_cannot_be_made_exact_any_more_is_not_asked_for_again(
     world.features.graphql = False
     production = add_app(world)
     deploy(world, production, HOUR, ago=600)
-    start().poll()
+    before = start()
+    before.poll()
+    before.close()
     world.features.graphql = True
     world.delete_environment(production)
     exporter = start()

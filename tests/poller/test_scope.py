@@ -372,7 +372,9 @@ def test_a_changed_configuration_is_discovered_at_once(
 ) -> None:
     deploy(world, add_app(world), ago=600)
     deploy(world, add_app(world, "umbrella/app"), ago=600)
-    start(groups=["acme"]).poll()
+    before = start(groups=["acme"])
+    before.poll()
+    before.close()
     clock.advance(minutes=2)
     exporter = start(groups=["umbrella"])
     exporter.poll()

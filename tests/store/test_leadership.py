@@ -5,13 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
-import psycopg
 import pytest
-from sqlalchemy import make_url
 
-from exporter.store import Store
+from exporter.store import Store, Told
 from exporter.store.leadership import LostLeadError
-from tests.postgres import Server
+from tests.postgres import Server, cut_every_connection
 
 
 @pytest.fixture
@@ -24,22 +22,6 @@ def stores(url: str) -> Iterator[list[Store]]:
     """Three exporters on one database."""
     with ExitStack() as stack:
         yield [stack.enter_context(Store.open(url)) for _ in range(3)]
-
-
-def cut_every_connection(url: str) -> None:
-    """Do as a server does that restarts."""
-    parts = make_url(url)
-    with psycopg.connect(
-        host=str(parts.query["host"]),
-        user=parts.username,
-        password=parts.password,
-        dbname=parts.database,
-        autocommit=True,
-    ) as connection:
-        connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
 
 
 def test_one_leads_and_keeps_the_lead(stores: list[Store]) -> None:
@@ -100,3 +82,56 @@ def test_exporters_that_start_together_migrate_one_after_the_other(url: str) -> 
     with ThreadPoolExecutor(6) as pool, ExitStack() as stack:
         for opened in [pool.submit(Store.open, url) for _ in range(6)]:
             assert stack.enter_context(opened.result()).scope.load().projects == ()
+
+
+def test_a_leader_that_resigned_needs_no_time_to_notice(stores: list[Store]) -> None:
+    first, second, third = stores
+    assert first.leadership.hold()
+    assert first.leadership.orderly  # there was none before
+    first.leadership.resign()
+    assert second.leadership.hold()
+    assert second.leadership.orderly
+    assert (first.leadership.term, second.leadership.term) == (1, 2)
+    assert not third.leadership.hold()
+
+
+def test_a_leader_that_was_cut_off_may_not_have_noticed(url: str, stores: list[Store]) -> None:
+    first, second, _ = stores
+    assert first.leadership.hold()
+    cut_every_connection(url)
+    assert second.leadership.hold()
+    assert [one.leadership.orderly for one in (first, second)] == [True, False]
+    cut_every_connection(url)
+    assert second.leadership.hold()
+    assert [one.leadership.orderly for one in (first, second)] == [True, True]  # nobody between
+    first.leadership.resign()
+    assert second.leadership.hold()
+
+
+def test_a_leader_learns_of_another_term_though_its_connection_stands(
+    stores: list[Store],
+) -> None:
+    """As behind a pooler that gives one session to several exporters."""
+    first, second, _ = stores
+    assert first.leadership.hold()
+    term = second.leadership._begin_term()
+    assert first.leadership.hold()
+    assert (first.leadership.term, term) == (3, 2)
+
+
+def test_who_does_not_lead_may_pass_events_on(stores: list[Store], url: str) -> None:
+    first, second, _ = stores
+    assert first.leadership.hold()
+    cut_every_connection(url)
+    assert second.leadership.hold()
+    first.events.tell([Told(1, 2, "production")], at=1)
+    assert second.events.waiting() == {Told(1, 2, "production"): 1}
+
+
+def test_reads_of_one_state_see_no_later_write(stores: list[Store]) -> None:
+    reader, writer, _ = stores
+    with reader.one_state():
+        assert reader.scope.discovered() == (None, None)
+        writer.scope.save_discovery({}, at=1, fingerprint="x")
+        assert reader.scope.discovered() == (None, None)
+    assert reader.scope.discovered() == (1, "x")

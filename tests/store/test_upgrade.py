@@ -1,0 +1,47 @@
+"""Databases of former versions, with facts in them, are brought up to date."""
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import create_engine, inspect, text
+
+from exporter.store import Store
+from exporter.store.engine import MIGRATIONS
+from tests.store.facts import APP, link, linked_to, save, seen, stored
+
+FACTS = """
+INSERT INTO state VALUES ('polled_at', '86400000000'), ('term', '3');
+INSERT INTO projects VALUES (1, 'top/app', 86400000000, 0, true, 86400000000, NULL);
+INSERT INTO members VALUES ('all', 'project', 1);
+INSERT INTO environments VALUES (101, 1, 'production', 'production', true, NULL);
+INSERT INTO deployments
+VALUES (1, 1, 101, 1, 'main', '5ad', 1, 2, 'deployment', true, 2, 3);
+INSERT INTO merge_requests VALUES (1, 7, 1, 'main', 'ada');
+INSERT INTO deployment_merge_requests VALUES (1, 7);
+INSERT INTO counters VALUES ('project', 1, 'production', 1);
+"""
+
+
+def test_a_database_from_before_replicas_keeps_its_facts(store_url: str) -> None:
+    engine = create_engine(store_url)
+    with engine.begin() as connection:
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        assert "events" not in inspect(connection).get_table_names()
+        for statement in FACTS.split(";")[:-1]:
+            connection.execute(text(statement))
+    engine.dispose()
+    with Store.open(store_url) as store:
+        assert store.scope.polled() == 86_400_000_000
+        assert [one.path for one in store.scope.load().projects] == ["top/app"]
+        assert linked_to(stored(store)) == {1: {7}}
+        assert store.history.counters() == {("project", APP, "production"): 1}
+        assert store.revisions.since(0) == (0, set())
+        save(store, [seen(2, 5)])
+        link(store, {2: [8]})
+        assert store.revisions.since(0)[1] == {APP}
+        assert linked_to(stored(store)) == {1: {7}, 2: {8}}
+    with Store.open(store_url) as store:
+        assert store.leadership.hold()
+        assert store.leadership.term == (4 if store.shared else None)
