@@ -2,7 +2,7 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 
 from exporter.dora.facts import MergeRequest, Project
@@ -36,12 +36,9 @@ def worth_asking(one: Unsettled, now: Instant) -> bool:
 class LinkReader:
     """Reads and stores the merge requests of deployments; safe to use from several threads."""
 
-    def __init__(
-        self, source: GitLabSource, links: LinkStore, note_change: Callable[[int], None]
-    ) -> None:
+    def __init__(self, source: GitLabSource, links: LinkStore) -> None:
         self._source = source
         self._links = links
-        self._note_change = note_change
 
     def read(self, some: Sequence[Wanted]) -> dict[Project, Exception]:
         """Read the merge requests of some deployments, together where GitLab can.
@@ -100,6 +97,5 @@ class LinkReader:
         """Store what was read, and forget it here."""
         if linked or final:
             self._links.save(project_id, linked, final=final, at=self._source.now())
-            self._note_change(project_id)
             linked.clear()
             final.clear()

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
-from threading import Event, Lock
+from threading import Event
 
 from exporter.clock import Clock
 from exporter.config import Settings
@@ -49,10 +49,8 @@ class Poll:
         self._clock = clock
         self._stop = stop
         self._pruned: Instant | None = None
-        self._changing = Lock()
-        self._changed: set[int] | None = set()
         self._due = Due(settings)
-        self._links = LinkReader(source, store.links, self._note_change)
+        self._links = LinkReader(source, store.links)
         self._guessing: set[int] | None = None
 
     def run(self, only: Mapping[int, Collection[str]] | None = None) -> bool:
@@ -100,12 +98,6 @@ class Poll:
             extra=fields(projects=len(due), failed=len(failed), seconds=round(seconds, 3)),
         )
         return up
-
-    def take_changes(self) -> set[int] | None:
-        """Return the projects whose facts changed since this was last asked, None for all."""
-        with self._changing:
-            changed, self._changed = self._changed, set()
-        return changed
 
     def _read_all(self, scope: Scope, due: Sequence[Project], at: Instant) -> set[int]:
         """Read the projects that are due side by side; return those that failed."""
@@ -209,15 +201,13 @@ class Poll:
         if path != project.path:
             self._store.scope.rename_project(project.id, path)
             project = replace(project, path=path)
-        new = readings.save(
+        readings.save(
             project.id,
             reading,
             at=at,
             tiers={one.id: tier_of(one, self._settings) for one in reading.environments},
             group_ids=[group.id for group in scope.groups_above(project)],
         )
-        if new or reading.corrected:
-            self._note_change(project.id)
         if reading.corrected or any(
             one.finish_source != "deployment" for one in reading.deployments
         ):
@@ -233,11 +223,6 @@ class Poll:
             for one in self._store.links.unsettled(project.id, include_first=include_first)
             if worth_asking(one, now)
         ]
-
-    def _note_change(self, project_id: int) -> None:
-        with self._changing:
-            if self._changed is not None:
-                self._changed.add(project_id)
 
     def read(self, project_id: int) -> None:
         """Note that all that is new in a project is stored."""
@@ -276,6 +261,4 @@ class Poll:
         gone = self._store.readings.prune(before)
         self._pruned = before
         if gone:
-            with self._changing:
-                self._changed = None
             log.info("deployments older than the retention deleted", extra=fields(number=gone))
