@@ -178,9 +178,10 @@ class Replica:
         beginning = Beginning(earliest, max(earliest, self._due_in()))
         # Also the one before may have been killed before it published what it stored.
         self.publish()
-        self._named = self._duties.take_over(beginning)
+        # Before the polls begin: one that is due at once must find that it may.
         self._term = term
         self._status.lead(leads=True)
+        self._named = self._duties.take_over(beginning)
         log.info("this replica polls from now on", extra=fields(seconds=round(beginning.poll, 3)))
 
     def _follow(self) -> None:

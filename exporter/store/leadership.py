@@ -98,20 +98,22 @@ class Leadership:
     def _take(self) -> None:
         connection = self._database.lasting()
         try:
-            taken = connection.execute(select(func.pg_try_advisory_lock(_LOCK))).scalar_one()
-            if taken:
-                connection.execute(text(_SERVER_KEEPALIVES))
-                self._term = self._begin_term()
-                self._database.fence = self._check_term
-                self._connection = connection
-                log.info("this exporter leads the polls", extra={"term": self._term})
-        finally:
-            if self._connection is not connection:
+            if not connection.execute(select(func.pg_try_advisory_lock(_LOCK))).scalar_one():
                 connection.close()
+                return
+            connection.execute(text(_SERVER_KEEPALIVES))
+            self._term = self._begin_term()
+        except BaseException:
+            # It may hold the lock, which must not end up in a pool.
+            connection.invalidate()
+            connection.close()
+            raise
+        self._database.fence = self._check_term
+        self._connection = connection
+        log.info("this exporter leads the polls", extra={"term": self._term})
 
     def _begin_term(self) -> int:
-        self._database.fence = None
-        with self._database.writing() as connection:
+        with self._database.writing(fenced=False) as connection:
             # Waits for what the leader before is writing, and makes it the last.
             before = connection.execute(_value(_TERM).with_for_update()).scalar()
             resigned = connection.execute(_value(_RESIGNED)).scalar()

@@ -199,6 +199,18 @@ def test_the_first_leader_polls_at_once(replica: StartReplica) -> None:
     assert beginnings == [Beginning()]
 
 
+def test_a_poll_that_is_due_at_once_is_made(world: World, replica: StartReplica) -> None:
+    add_app(world)
+    first = replica()
+    complete: list[bool] = []
+    first.service._started = True
+    with patch.object(
+        first.service, "_begin_polls", lambda _: complete.append(first.service.poll())
+    ):
+        turn(first)
+    assert complete == [True]
+
+
 def test_a_leader_that_ends_hands_over_at_once(
     world: World, replica: StartReplica, clock: FakeClock
 ) -> None:

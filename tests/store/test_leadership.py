@@ -4,12 +4,14 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
 from exporter.store import Store, Told
 from exporter.store.leadership import LostLeadError
 from tests.postgres import Server, cut_every_connection
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -135,3 +137,14 @@ def test_reads_of_one_state_see_no_later_write(stores: list[Store]) -> None:
         writer.scope.save_discovery({}, at=1, fingerprint="x")
         assert reader.scope.discovered() == (None, None)
     assert reader.scope.discovered() == (1, "x")
+
+
+def test_a_term_that_cannot_begin_keeps_nobody_from_leading(stores: list[Store]) -> None:
+    first, second, _ = stores
+    with (
+        patch.object(first.leadership, "_begin_term", side_effect=OSError("no space")),
+        pytest.raises(OSError, match="no space"),
+    ):
+        first.leadership.hold()
+    wait_until(second.leadership.hold)
+    assert not first.leadership.hold()
