@@ -20,7 +20,12 @@ def control_routes(faults: FaultBook, requests: list[RequestRecord]) -> list[Rou
     """Make the routes below `/-/sim/`."""
 
     def show_requests(_request: Request) -> Response:
-        shown = [asdict(record) | {"at": record.at.isoformat()} for record in list(requests)]
+        shown = []
+        for record in list(requests):
+            times = {"at": record.at.isoformat(), "came": record.came.isoformat()}
+            told = asdict(record) | times
+            del told["token"]
+            shown.append(told)
         return JSONResponse(shown)
 
     def forget_requests(_request: Request) -> Response:

@@ -29,7 +29,8 @@ class RequestRecord:
         query: As sent, without the question mark.
         endpoint: Method and template, such as `GET /projects/:id/deployments`.
         status: What was answered; 0 for a connection reset without an answer.
-        at: When, by the instance's clock.
+        at: When it was answered, by the instance's clock.
+        came: When it came, by the same.
         token: What the caller showed, empty if nothing.
     """
 
@@ -39,7 +40,8 @@ class RequestRecord:
     endpoint: str
     status: int
     at: datetime
-    token: str = ""
+    came: datetime
+    token: str
 
 
 class Front:
@@ -76,6 +78,7 @@ class Front:
         if scope["path"].startswith(CONTROL_PREFIX):
             await self._app(scope, receive, send)
             return
+        came = self._world.clock()
         body = await _read(receive)
         query = scope["query_string"].decode("ascii")
         token = token_value(Headers(scope=scope), QueryParams(query)) or ""
@@ -98,6 +101,7 @@ class Front:
                 f"{scope['method']} {_template(self._routes, scope)}",
                 0 if fault and fault.kind == "reset" else reply.status,
                 now,
+                came,
                 token,
             )
         )

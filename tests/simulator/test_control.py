@@ -15,6 +15,7 @@ def test_requests_are_listed_and_forgotten(gitlab: SimulatedGitLab, caller: Call
             "endpoint": "GET /projects/:id/deployments",
             "status": 404,
             "at": "2026-03-02T12:00:00+00:00",
+            "came": "2026-03-02T12:00:00+00:00",
         }
     ]
     assert requests.delete(url, timeout=5).status_code == 204
