@@ -16,7 +16,7 @@ from exporter.gitlab import Budget, Callers, Client, GitLabSource, UnauthorizedE
 from exporter.instant import microseconds
 from exporter.ledger import Ledger
 from exporter.metrics import Exposition, take_snapshot
-from exporter.poller import Discovery, NamedProjects, Poll, Schedule, Status
+from exporter.poller import Discovery, NamedProjects, Poll, Schedule, Settling, Status
 from exporter.store import Store
 from exporter.web import create_app
 from exporter.webhook import PATH, Receiver
@@ -92,6 +92,7 @@ class Service:
             clock=self.clock,
             spacing=settings.webhook.spacing.seconds,
         )
+        self._settling = Settling(self._read_links, self._poll.all_settled_in)
         self._receiver = self._new_receiver(webhook_secret or settings.webhook.secret_source())
         self._ledger = Ledger(self.store, settings)
         self._exposition = Exposition(
@@ -116,6 +117,7 @@ class Service:
             self._show()  # the poll may take hours, and events are of projects in scope
         complete = self._poll.run()
         self._show()
+        self._settling.expect()
         return complete
 
     def discover(self) -> None:
@@ -131,6 +133,11 @@ class Service:
             poll_interval=self.settings.poll.interval.timedelta,
             discovery_interval=self.settings.poll.discovery_interval.timedelta,
             stop=self.stop,
+        )
+        self._settling.begin(
+            partial(self._schedule.poll_in, poll=self._settling.read),
+            # With events polls may find nothing to ask about.
+            next_poll_in=None if self._receiver is not None else self._schedule.next_poll_in,
         )
         self._schedule.start()
         if self._receiver is not None:
@@ -179,6 +186,12 @@ class Service:
     def _poll_named(self, named: Mapping[int, Collection[str]]) -> None:
         """Poll the projects that events named."""
         self._poll.run(named)
+        self._show()
+        self._settling.expect()
+
+    def _read_links(self) -> None:
+        """Read the merge requests that are final by now."""
+        self._poll.read_links()
         self._show()
 
     def _access(self) -> Access:

@@ -96,7 +96,6 @@ class Filling:
         self.store.links.save(
             self._environments[environment].project_id,
             {number: linked},
-            final={number},
             at=self.clock.now(),
         )
 

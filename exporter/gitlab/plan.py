@@ -12,7 +12,7 @@ poll with nothing new               ceil(P/50) overviews at most, by their lengt
 poll with D new                     the overviews, and the newest deployments of E environments,
                                     about 50 in a request
 merge requests                      up to 60 deployments in a request, by aliases and by their
-                                    length; again when they were read early
+                                    length; once, when they are final
 ==================================  =====================================================
 
 Where it does not, or for what it does not tell whole, one request of REST: for the deployments of a

@@ -2,6 +2,7 @@
 
 :mod:`exporter.poller.poll` is one poll of all projects, :mod:`exporter.poller.discovery` finds
 which they are, :mod:`exporter.poller.named` has those polled soon that events name,
+:mod:`exporter.poller.settling` has merge requests read in time,
 :mod:`exporter.poller.schedule` runs all of it, :mod:`exporter.poller.status` is what they tell of
 themselves.
 """
@@ -10,6 +11,7 @@ from exporter.poller.discovery import Discovery
 from exporter.poller.named import NamedProjects
 from exporter.poller.poll import Poll
 from exporter.poller.schedule import Schedule
+from exporter.poller.settling import Settling
 from exporter.poller.status import Status
 
-__all__ = ["Discovery", "NamedProjects", "Poll", "Schedule", "Status"]
+__all__ = ["Discovery", "NamedProjects", "Poll", "Schedule", "Settling", "Status"]

@@ -1,22 +1,22 @@
-"""Reading which merge requests were linked to deployments: early once, and when they are final."""
+"""Reading which merge requests were linked to deployments: once, when they are final."""
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 
 from exporter.dora.facts import MergeRequest, Project
 from exporter.gitlab import GitLabSource, StoppedError
 from exporter.instant import Instant, microseconds
-from exporter.store import Links, LinkStore, Unsettled
+from exporter.store import LinkStore, Unsettled
 
 log = logging.getLogger(__name__)
 
 SETTLED = microseconds(timedelta(minutes=5))
 """GitLab links merge requests in the background, and itself waits this long before it computes."""
 
-ASK_AGAIN = microseconds(timedelta(minutes=1))
-"""A deployment without links is asked again this long after, until it is settled."""
+OVERDUE = SETTLED + microseconds(timedelta(minutes=5))
+"""After this no other request is waited for that could take the question along."""
 
 TOGETHER = 20
 """So many deployments are stored together that are read one by one: a kill loses no more."""
@@ -24,13 +24,17 @@ TOGETHER = 20
 Wanted = tuple[Project, Unsettled]
 
 
-def worth_asking(one: Unsettled, now: Instant) -> bool:
-    """Whether a deployment's links may have changed since they were read."""
-    if one.links is Links.UNREAD or one.read_at is None:
-        return True
-    if now - one.finished_at >= SETTLED:
-        return True
-    return not one.linked and now - one.read_at >= ASK_AGAIN
+def settled(one: Unsettled, now: Instant) -> bool:
+    """Whether a deployment's merge requests are final, ``now`` by GitLab's clock."""
+    return now - one.finished_at >= SETTLED
+
+
+def by_project(some: Iterable[Wanted]) -> dict[Project, list[Wanted]]:
+    """Return the same by project."""
+    found: dict[Project, list[Wanted]] = defaultdict(list)
+    for one in some:
+        found[one[0]].append(one)
+    return found
 
 
 class LinkReader:
@@ -52,17 +56,14 @@ class LinkReader:
         Raises:
             StoppedError: if the exporter is shutting down.
         """
-        by_project: dict[Project, list[Unsettled]] = defaultdict(list)
-        for project, one in some:
-            by_project[project].append(one)
-        asked_at = self._source.now()
+        wanted = by_project(some)
         told = self._source.linked(
-            {project: [one.id for one in several] for project, several in by_project.items()}
+            {project: [one.id for _, one in several] for project, several in wanted.items()}
         )
         failed: dict[Project, Exception] = {}
-        for project, several in by_project.items():
+        for project, several in wanted.items():
             try:
-                self._read_project(project.id, several, told, asked_at)
+                self._read_project(project.id, [one for _, one in several], told)
             except StoppedError:
                 raise
             except Exception as error:  # noqa: BLE001 - one bad project stops no other
@@ -73,33 +74,27 @@ class LinkReader:
         self,
         project_id: int,
         several: Sequence[Unsettled],
-        told: dict[int, list[MergeRequest]],
-        asked_at: Instant,
+        told: Mapping[int, list[MergeRequest]],
     ) -> None:
-        linked: dict[int, list[MergeRequest]] = {}
-        final: set[int] = set()
+        read: dict[Unsettled, list[MergeRequest]] = {}
         try:
             # Those first that were read already: a failure of the others must not lose them.
             for one in sorted(several, key=lambda one: one.id not in told):
                 known = one.id in told
-                now = asked_at if known else self._source.now()
-                found = told[one.id] if known else self._source.merge_requests(project_id, one.id)
-                # GitLab takes no link back: none any more means the environment was deleted.
-                if found or not one.linked:
-                    linked[one.id] = found
-                if now - one.finished_at >= SETTLED:
-                    final.add(one.id)
-                if not known and len(linked) >= TOGETHER:
-                    self._save(project_id, linked, final)
+                read[one] = (
+                    told[one.id] if known else self._source.merge_requests(project_id, one.id)
+                )
+                if not known and len(read) >= TOGETHER:
+                    self._save(project_id, read)
         finally:
-            self._save(project_id, linked, final)
+            self._save(project_id, read)
 
-    def _save(
-        self, project_id: int, linked: dict[int, list[MergeRequest]], final: set[int]
-    ) -> None:
+    def _save(self, project_id: int, read: dict[Unsettled, list[MergeRequest]]) -> None:
         """Store what was read, and forget it here."""
-        if linked or final:
-            self._links.save(project_id, linked, final=final, at=self._source.now())
+        if read:
+            # GitLab takes no link back: none any more means the environment was deleted.
+            linked = {one.id: found for one, found in read.items() if found or not one.linked}
+            unchanged = [one.id for one in read if one.id not in linked]
+            self._links.save(project_id, linked, unchanged=unchanged, at=self._source.now())
             self._note_change(project_id)
-            linked.clear()
-            final.clear()
+            read.clear()

@@ -15,15 +15,15 @@ from exporter.gitlab import GitLabError, GitLabSource
 from exporter.gitlab.listing import OVERLAP
 from exporter.gitlab.overview import Overview
 from exporter.gitlab.plan import Change, Newer
-from exporter.instant import Instant, microseconds
+from exporter.instant import MICROSECONDS, Instant, microseconds
 from exporter.logs import fields
 from exporter.poller.due import Due
-from exporter.poller.links import LinkReader, Wanted, worth_asking
+from exporter.poller.links import OVERDUE, SETTLED, LinkReader, Wanted, by_project, settled
 from exporter.poller.progress import Progress
 from exporter.poller.side_by_side import SideBySide
 from exporter.poller.status import Status
 from exporter.rules import tier_of
-from exporter.store import Scope, Store
+from exporter.store import Scope, Store, Unsettled
 from exporter.store.readings import Listed
 
 log = logging.getLogger(__name__)
@@ -101,6 +101,35 @@ class Poll:
         )
         return up
 
+    def read_links(self) -> None:
+        """Read the merge requests that are final by now, and nothing else."""
+        wanted = self._settled(self._store.scope.load())
+        progress = Progress("reading merge requests", self._clock)
+        with self._pool() as pool:
+            reading = SideBySide(pool, self._links.read, self, progress)
+            for project, several in by_project(wanted).items():
+                reading.want(project, several)
+            reading.finish()
+        progress.finish()
+        if wanted:
+            log.info(
+                "merge requests read",
+                extra=fields(deployments=len(wanted), failed=len(reading.failures)),
+            )
+
+    def all_settled_in(self) -> float | None:
+        """Return in how many seconds the merge requests of all known deployments are final.
+
+        None if they are. A finish that lies ahead of GitLab's clock is left to the polls.
+        """
+        now = self._source.now()
+        waiting = [
+            one.finished_at + SETTLED - now
+            for one in self._unsettled()
+            if one.finished_at <= now and not settled(one, now)
+        ]
+        return max(waiting) / MICROSECONDS if waiting else None
+
     def take_changes(self) -> set[int] | None:
         """Return the projects whose facts changed since this was last asked, None for all."""
         with self._changing:
@@ -111,12 +140,20 @@ class Poll:
         """Read the projects that are due side by side; return those that failed."""
         progress = Progress("polling", self._clock)
         progress.expect(len(due))
+        wanted = self._settled(scope)
+        if not due:
+            # Nothing is asked that could take these along: soon something may be.
+            now = self._source.now()
+            overdue = any(now - one.finished_at >= OVERDUE for _, one in wanted)
+            wanted = wanted if overdue else []
+        links = by_project(wanted)
         changes, unchanged = self._look(due, at)
-        longest_ago = self._environments_due({one.id for one in due} - unchanged)
-        with ThreadPoolExecutor(self._settings.gitlab.concurrency, "poll") as pool:
+        read = {one.id for one in due} - unchanged
+        longest_ago = self._environments_due(read)
+        with self._pool() as pool:
             reading = SideBySide(pool, self._links.read, self, progress)
             for one in due:
-                if one.id not in unchanged:
+                if one.id in read:
                     change = changes.get(one.id)
                     work = partial(
                         self._read_project, one, scope, at, one.id == longest_ago, change
@@ -125,7 +162,10 @@ class Poll:
             for one in due:
                 if one.id in unchanged:
                     progress.advance()
-                    reading.want(one, self._unsettled(one))
+                    reading.want(one, links.pop(one, ()))
+            for project, several in links.items():
+                if project.id not in read:
+                    reading.want(project, several)
             reading.finish()
         progress.finish()
         return reading.failures
@@ -222,17 +262,26 @@ class Poll:
             one.finish_source != "deployment" for one in reading.deployments
         ):
             self._guessing = None
-        return self._unsettled(project)
+        now = self._source.now()
+        return [(project, one) for one in self._unsettled(project.id) if settled(one, now)]
 
-    def _unsettled(self, project: Project) -> list[Wanted]:
-        """Return the deployments of a project whose merge requests are to be read now."""
-        include_first = self._settings.lead_time.first_deployment == "include"
+    def _settled(self, scope: Scope) -> list[Wanted]:
+        """Return the deployments in scope whose merge requests are to be read now."""
+        projects = {one.id: one for one in scope.projects}
         now = self._source.now()
         return [
-            (project, one)
-            for one in self._store.links.unsettled(project.id, include_first=include_first)
-            if worth_asking(one, now)
+            (projects[one.project_id], one)
+            for one in self._unsettled()
+            if one.project_id in projects and settled(one, now)
         ]
+
+    def _unsettled(self, project_id: int | None = None) -> list[Unsettled]:
+        """Return the deployments whose merge requests were not read when they were final."""
+        include_first = self._settings.lead_time.first_deployment == "include"
+        return self._store.links.unsettled(include_first=include_first, project_id=project_id)
+
+    def _pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(self._settings.gitlab.concurrency, "poll")
 
     def _note_change(self, project_id: int) -> None:
         with self._changing:
