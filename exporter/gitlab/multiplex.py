@@ -14,7 +14,7 @@ from exporter.gitlab.errors import InvalidError, TransientError
 
 log = logging.getLogger(__name__)
 
-_TEXT = 9_800
+TEXT = 9_800
 """Characters of the queries of one request; GitLab takes 10,000."""
 
 _WEIGHT = 60
@@ -72,6 +72,6 @@ def _fitting(queries: Sequence[Query], most: int) -> Iterator[Query]:
     for number, one in enumerate(queries):
         text += len(one.text)
         weight += one.weight
-        if number and (text > _TEXT or weight > most):
+        if number and (text > TEXT or weight > most):
             return
         yield one

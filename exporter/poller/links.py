@@ -21,6 +21,9 @@ OVERDUE = SETTLED + microseconds(timedelta(minutes=5))
 TOGETHER = 20
 """So many deployments are stored together that are read one by one: a kill loses no more."""
 
+ALONG = 60
+"""Deployments whose merge requests are asked for along with other things."""
+
 Wanted = tuple[Project, Unsettled]
 
 
@@ -37,6 +40,13 @@ def by_project(some: Iterable[Wanted]) -> dict[Project, list[Wanted]]:
     return found
 
 
+def ids_of(some: Iterable[Wanted]) -> dict[Project, list[int]]:
+    """Return the ids of deployments by project."""
+    return {
+        project: [one.id for _, one in several] for project, several in by_project(some).items()
+    }
+
+
 class LinkReader:
     """Reads and stores the merge requests of deployments; safe to use from several threads."""
 
@@ -46,6 +56,17 @@ class LinkReader:
         self._source = source
         self._links = links
         self._note_change = note_change
+        self._untold: set[int] = set()
+
+    def take(self, some: Sequence[Wanted], told: Mapping[int, list[MergeRequest]]) -> list[Wanted]:
+        """Store what is told of some deployments already; return those that are left to read."""
+        for project, several in by_project(some).items():
+            read = {one: told[one.id] for _, one in several if one.id in told}
+            self._save(project.id, read)
+        left = [one for one in some if one[1].id not in told]
+        if told:  # GraphQL tells of the others nothing, or not all
+            self._untold = {one.id for _, one in left}
+        return left
 
     def read(self, some: Sequence[Wanted]) -> dict[Project, Exception]:
         """Read the merge requests of some deployments, together where GitLab can.
@@ -56,12 +77,9 @@ class LinkReader:
         Raises:
             StoppedError: if the exporter is shutting down.
         """
-        wanted = by_project(some)
-        told = self._source.linked(
-            {project: [one.id for _, one in several] for project, several in wanted.items()}
-        )
+        told = self._source.linked(ids_of(one for one in some if one[1].id not in self._untold))
         failed: dict[Project, Exception] = {}
-        for project, several in wanted.items():
+        for project, several in by_project(some).items():
             try:
                 self._read_project(project.id, [one for _, one in several], told)
             except StoppedError:

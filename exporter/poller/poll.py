@@ -13,12 +13,22 @@ from exporter.dora.calendar import day_begins, day_of
 from exporter.dora.facts import Project
 from exporter.gitlab import GitLabError, GitLabSource
 from exporter.gitlab.listing import OVERLAP
+from exporter.gitlab.look import Look
 from exporter.gitlab.overview import Overview
 from exporter.gitlab.plan import Change, Newer
 from exporter.instant import MICROSECONDS, Instant, microseconds
 from exporter.logs import fields
 from exporter.poller.due import Due
-from exporter.poller.links import OVERDUE, SETTLED, LinkReader, Wanted, by_project, settled
+from exporter.poller.links import (
+    ALONG,
+    OVERDUE,
+    SETTLED,
+    LinkReader,
+    Wanted,
+    by_project,
+    ids_of,
+    settled,
+)
 from exporter.poller.progress import Progress
 from exporter.poller.side_by_side import SideBySide
 from exporter.poller.status import Status
@@ -74,12 +84,13 @@ class Poll:
                 at,
                 failing=before.failing,
                 newest=self._store.readings.cursors(),
+                together=self._source.projects_a_request(),
             )
             if only is None
             else [one for one in scope.projects if one.id in only]
         )
         self._status.begin([one.id for one in due])
-        failed = self._read_all(scope, due, at)
+        failed = self._read_all(scope, due, at, only or {})
         if self._stop.is_set():
             return False
         good = [one.id for one in due if one.id not in failed]
@@ -136,7 +147,13 @@ class Poll:
             changed, self._changed = self._changed, set()
         return changed
 
-    def _read_all(self, scope: Scope, due: Sequence[Project], at: Instant) -> set[int]:
+    def _read_all(
+        self,
+        scope: Scope,
+        due: Sequence[Project],
+        at: Instant,
+        named: Mapping[int, Collection[str]],
+    ) -> set[int]:
         """Read the projects that are due side by side; return those that failed."""
         progress = Progress("polling", self._clock)
         progress.expect(len(due))
@@ -146,8 +163,10 @@ class Poll:
             now = self._source.now()
             overdue = any(now - one.finished_at >= OVERDUE for _, one in wanted)
             wanted = wanted if overdue else []
-        links = by_project(wanted)
-        changes, unchanged = self._look(due, at)
+        before = [one for one in due if one.covered_since is not None]
+        look = self._source.look(before, named, ids_of(wanted[:ALONG]))
+        links = by_project(self._links.take(wanted[:ALONG], look.linked) + wanted[ALONG:])
+        changes, unchanged = self._compare(before, look, at, named)
         read = {one.id for one in due} - unchanged
         longest_ago = self._environments_due(read)
         with self._pool() as pool:
@@ -170,15 +189,19 @@ class Poll:
         progress.finish()
         return reading.failures
 
-    def _look(self, due: Sequence[Project], at: Instant) -> tuple[dict[int, Change], set[int]]:
-        """Read together, as far as GitLab can, what changed in projects that were read before.
+    def _compare(
+        self,
+        before: Sequence[Project],
+        look: Look,
+        at: Instant,
+        named: Mapping[int, Collection[str]],
+    ) -> tuple[dict[int, Change], set[int]]:
+        """Compare what GitLab has with what is stored of projects that were read before.
 
         Returns:
             What is new by project, and the projects in which nothing is.
         """
-        readings = self._store.readings
-        before = [one for one in due if one.covered_since is not None]
-        overviews = self._source.overviews(before)
+        readings, overviews = self._store.readings, look.overviews
         if not overviews:
             return {}, set()
         lasts = {
@@ -198,12 +221,14 @@ class Poll:
             if overview is None or project.id in self._guessing:
                 continue
             # GitLab may write one a little after another that finished later: so an environment is
-            # read again until a poll came well after its last success.
+            # read again until a poll came well after its last success. An event tells of each.
             warm = (project.polled_at or 0) - OVERLAP
+            names = named.get(project.id, ())
             new = [
                 one
                 for number, one in lasts[project.id].items()
-                if number in unknown or (one.finished_at or warm) >= warm
+                if number in unknown
+                or ((one.finished_at or warm) >= warm and (not names or one.name in names))
             ]
             if new:
                 newer[project] = overview, new
@@ -216,7 +241,7 @@ class Poll:
                 continue
             unchanged.add(project.id)
             self._keep_environments(project, overview, listed.get(project.id, {}), at)
-        return self._source.changes(newer, cursors), unchanged
+        return self._source.changes(newer, cursors, look.newest), unchanged
 
     def _keep_environments(
         self, project: Project, overview: Overview, before: Mapping[int, Listed], at: Instant
