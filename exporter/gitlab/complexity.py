@@ -48,4 +48,5 @@ def measured(answers: Sequence[Any]) -> Complexity:
 def _number(answer: Any, name: str) -> int | None:
     told = answer.get("queryComplexity") if isinstance(answer, dict) else None
     number = told.get(name) if isinstance(told, dict) else None
-    return number if isinstance(number, int) and number > 0 else None
+    usable = isinstance(number, int) and not isinstance(number, bool) and number > 0
+    return number if usable else None

@@ -16,6 +16,9 @@ from exporter.gitlab.multiplex import TEXT, Multiplex, Query
 
 _MERGE_REQUESTS = 20
 
+_PARTS = 5
+"""So many queries fill a request at least, so that it can be made smaller and greater by steps."""
+
 _FRAGMENT = (
     "fragment f on MergeRequestConnection{nodes{iid mergedAt targetBranch author{username}}"
     "pageInfo{hasNextPage endCursor}}"
@@ -96,7 +99,7 @@ def _field(deployment_id: int) -> str:
 
 def _fitting(largest_id: int) -> int:
     """Return for how many deployments a query is short enough."""
-    return (TEXT - len(link_query([]))) // (len(_field(largest_id)) + 1)
+    return (TEXT // _PARTS - len(link_query([]))) // (len(_field(largest_id)) + 1)
 
 
 def _halves(project: Project, ids: Sequence[int]) -> Iterator[Chunk]:

@@ -12,7 +12,7 @@ poll with nothing new               ceil(P/50) overviews at most, by their lengt
 poll with D new                     the overviews, and the newest deployments of E environments,
                                     about 40 in a request; both together for projects that events
                                     named
-merge requests                      up to 60 deployments in a request, by aliases and by their
+merge requests                      up to 150 deployments in a request, by aliases and by their
                                     length; once, when they are final
 ==================================  =====================================================
 
