@@ -226,7 +226,7 @@ def waits(made: list[float], shown: int, now: float) -> list[float]:
     return [now - at for at in sorted(made)[shown:]] or [0.0]
 
 
-def test_cost_grows_no_faster_than_the_estate(tmp_path: Path, show: Show) -> None:
+def test_requests_grow_no_faster_than_the_estate(tmp_path: Path, show: Show) -> None:
     costs = {}
     for projects in (250, 1000, 4000):
         with estate(tmp_path, projects, 2) as one:
