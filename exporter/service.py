@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from threading import Event, Lock
 from types import TracebackType
 from typing import Self
@@ -24,6 +25,7 @@ from exporter.poller import (
     Poll,
     Replica,
     Schedule,
+    Settling,
     Status,
 )
 from exporter.store import Store
@@ -134,6 +136,7 @@ class Service:
             self._publish()  # the poll may take hours, and events are of projects in scope
         complete = self._poll.run()
         self._publish(began)
+        self._settling.expect()
         return complete
 
     def discover(self) -> None:
@@ -211,6 +214,7 @@ class Service:
             clock=self.clock,
             spacing=self.settings.webhook.spacing.seconds,
         )
+        self._settling = Settling(self._read_links, self._poll.all_settled_in)
 
     def _take_over(self, beginning: Beginning) -> NamedProjects:
         """Poll from now on, in place of another exporter; what that one began has ended."""
@@ -230,15 +234,19 @@ class Service:
             poll_in=beginning.poll,
             discover_in=beginning.earliest,
         )
+        earliest = self.clock.monotonic() + beginning.earliest
+
+        def poll_in(seconds: float, poll: Callable[[], object]) -> None:
+            schedule.poll_in(max(seconds, earliest - self.clock.monotonic()), poll)
+
+        self._settling.begin(
+            partial(poll_in, poll=self._settling.read),
+            # With events polls may find nothing to ask about.
+            next_poll_in=None if self._receiver is not None else schedule.next_poll_in,
+        )
         schedule.start()
-        if self._receiver is None:
-            return
-        named, earliest = self._named, self.clock.monotonic() + beginning.earliest
-
-        def poll_in(seconds: float) -> None:
-            schedule.poll_in(max(seconds, earliest - self.clock.monotonic()), named.poll)
-
-        named.begin(poll_in)
+        if self._receiver is not None:
+            self._named.begin(partial(poll_in, poll=self._named.poll))
 
     def _step_down(self, patience: float = 0.0) -> bool:
         """Let no more polls begin, and the running ones end; return whether all have."""
@@ -252,6 +260,12 @@ class Service:
     def _poll_named(self, named: Mapping[int, Collection[str]]) -> None:
         """Poll the projects that events named."""
         self._poll.run(named)
+        self._publish()
+        self._settling.expect()
+
+    def _read_links(self) -> None:
+        """Read the merge requests that are final by now."""
+        self._poll.read_links()
         self._publish()
 
     def _publish(self, began: Instant | None = None) -> None:

@@ -97,7 +97,6 @@ class Filling:
         self.store.links.save(
             self._environments[environment].project_id,
             {number: linked},
-            final={number},
             at=self.clock.now(),
         )
 

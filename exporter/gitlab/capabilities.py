@@ -1,13 +1,15 @@
 """What the GraphQL of this GitLab can do: detected once, and again after it failed."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
 
 from exporter.clock import Clock
 from exporter.gitlab.client import Client
+from exporter.gitlab.complexity import Complexity, measured
 from exporter.gitlab.errors import RefusedError, TransientError
+from exporter.gitlab.linked import link_query
 
 log = logging.getLogger(__name__)
 
@@ -20,6 +22,11 @@ DETECT = """{
   project: __type(name: "Project") { fields { name args { name } } }
 }"""
 
+_COST = "queryComplexity{limit score}"
+
+MEASURE = (f"{{{_COST}}}", link_query([1], _COST), link_query([1, 2], _COST))
+"""What the merge requests of deployments cost, for :func:`~exporter.gitlab.complexity.measured`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Abilities:
@@ -27,12 +34,13 @@ class Abilities:
 
     ``finishes`` are the exact finishes of deployments and the tiers of environments,
     ``overview`` the last success of each environment, ``links`` the merge requests of a
-    deployment.
+    deployment, and ``complexity`` how many of those it tells at once.
     """
 
     finishes: bool = False
     overview: bool = False
     links: bool = False
+    complexity: Complexity = field(default_factory=Complexity)
 
 
 class Capabilities:
@@ -76,12 +84,14 @@ class Capabilities:
 
 def detect(client: Client) -> Abilities:
     """Ask, in one request, what the GraphQL of this GitLab can do."""
-    (data,) = client.graphql([(DETECT, {})])
+    # What a query costs is told before it is known whether there is such a project.
+    data, *costs = client.graphql([(DETECT, {}), *((one, {"p": "-"}) for one in MEASURE)])
     finishes = "finishedAt" in _fields(data, "deployment")
     return Abilities(
         finishes=finishes and "tier" in _fields(data, "environment"),
         overview=finishes and {"tier", "lastDeployment"} <= _fields(data, "environment").keys(),
         links="deploymentId" in _fields(data, "project").get("mergeRequests", ()),
+        complexity=measured(costs),
     )
 
 

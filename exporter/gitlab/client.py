@@ -49,6 +49,14 @@ class Page:
     last: bool
 
 
+@dataclass(frozen=True, slots=True)
+class GraphQLAnswer:
+    """What became of one query: its data, None where there are errors; whether it timed out."""
+
+    data: Any
+    late: bool = False
+
+
 class Client:
     """Requests to one GitLab, safe to use from several threads."""
 
@@ -127,14 +135,23 @@ class Client:
         Raises:
             GitLabError: if the request as a whole fails.
         """
+        return [answer.data for answer in self.graphql_answers(queries)]
+
+    def graphql_answers(
+        self, queries: Sequence[tuple[str, Mapping[str, object]]], *, insist: bool = True
+    ) -> list[GraphQLAnswer]:
+        """Execute several GraphQL queries in one request.
+
+        Args:
+            queries: texts with their variables.
+            insist: whether to try again where GitLab is unavailable.
+
+        Raises:
+            GitLabError: if the request as a whole fails.
+        """
         body = [{"query": query, "variables": dict(variables)} for query, variables in queries]
-        results = []
-        for answer in self._retrying(self._answers, body):
-            errors = answer.get("errors") if isinstance(answer, dict) else "no object"
-            if errors:
-                log.debug("GraphQL errors: %s", errors)
-            results.append(None if errors else answer.get("data"))
-        return results
+        retrying = self._retrying if insist else self._retrying.copy(stop=_tried_once)
+        return list(map(_graphql_answer, retrying(self._answers, body)))
 
     def close(self) -> None:
         """Close the connections."""
@@ -184,6 +201,21 @@ class Client:
     def _sleep(self, seconds: float) -> None:
         if self._clock.wait(self._stop, seconds):
             raise StoppedError("shutting down")
+
+
+def _graphql_answer(answer: Any) -> GraphQLAnswer:
+    errors = answer.get("errors") if isinstance(answer, dict) else "no object"
+    if not errors:
+        return GraphQLAnswer(answer.get("data"))
+    log.debug("GraphQL errors: %s", errors)
+    # "Timeout on Query.project" of its library, "Request timed out" of GitLab.
+    told = str(errors).lower()
+    return GraphQLAnswer(None, late="timeout" in told or "timed out" in told)
+
+
+def _tried_once(state: RetryCallState) -> bool:
+    error = state.outcome.exception() if state.outcome else None
+    return not isinstance(error, RateLimitedError) or _tried_enough(state)
 
 
 def _tried_enough(state: RetryCallState) -> bool:

@@ -4,19 +4,20 @@
 under different names: https://docs.gitlab.com/ee/api/graphql/reference/#projectmergerequests
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from exporter.batches import in_batches
 from exporter.dora.facts import MergeRequest, Project
 from exporter.gitlab.answers import read_connection, read_merge_request
+from exporter.gitlab.complexity import USUAL, Complexity
 from exporter.gitlab.errors import BadAnswerError
-from exporter.gitlab.multiplex import Multiplex, Query
-
-DEPLOYMENTS_A_QUERY = 18
-"""Each costs 13 of the 250 that GitLab allows a query."""
+from exporter.gitlab.multiplex import TEXT, Multiplex, Query
 
 _MERGE_REQUESTS = 20
+
+_PARTS = 5
+"""So many queries fill a request at least, so that it can be made smaller and greater by steps."""
 
 _FRAGMENT = (
     "fragment f on MergeRequestConnection{nodes{iid mergedAt targetBranch author{username}}"
@@ -26,46 +27,79 @@ _FRAGMENT = (
 Chunk = tuple[Project, Sequence[int]]
 
 
-def read_linked(
-    multiplex: Multiplex, wanted: Mapping[Project, Collection[int]]
-) -> dict[int, list[MergeRequest]]:
-    """Read the merge requests that GitLab linked to deployments.
+class LinkQueries:
+    """The queries for the merge requests of deployments, until each is told or given up.
 
-    Args:
-        multiplex: to ask with.
-        wanted: ids of deployments by project.
-
-    Returns:
-        Merge requests by deployment. Deployments that GitLab does not tell of, or not whole in
-        one page, are left out.
-
-    Raises:
-        GitLabError: if GitLab does not answer.
+    ``found`` are merge requests by deployment. Deployments that GitLab does not tell of, or not
+    whole in one page, are left out.
     """
-    chunks = [
-        (project, some)
-        for project, ids in wanted.items()
-        for some in in_batches(sorted(ids), DEPLOYMENTS_A_QUERY)
-    ]
-    found: dict[int, list[MergeRequest]] = {}
-    while chunks:
-        answers = multiplex.run([_query(project, some) for project, some in chunks])
+
+    def __init__(
+        self, wanted: Mapping[Project, Collection[int]], complexity: Complexity = USUAL
+    ) -> None:
+        """Ask for as much in a query as GitLab allows.
+
+        Args:
+            wanted: ids of deployments by project.
+            complexity: what GitLab allows.
+        """
+        self.found: dict[int, list[MergeRequest]] = {}
+        self._chunks: list[Chunk] = [
+            (project, some)
+            for project, ids in wanted.items()
+            for some in in_batches(
+                sorted(ids), min(complexity.deployments_a_query, _fitting(max(ids, default=0)))
+            )
+        ]
+
+    def queries(self) -> list[Query]:
+        """Return what is to be asked now."""
+        return [
+            Query(link_query(some), {"p": project.path}, weight=len(some))
+            for project, some in self._chunks
+        ]
+
+    def take(self, answers: Sequence[Any]) -> None:
+        """Take the answers to all of :meth:`queries`, after which there may be others."""
         refused: list[Chunk] = []
-        for (project, some), data in zip(chunks, answers, strict=True):
+        for (project, some), data in zip(self._chunks, answers, strict=True):
             if data is None:  # too complex for this GitLab, perhaps: half of it may not be
                 refused += _halves(project, some)
             else:
-                found |= _take(data, project, some)
-        chunks = refused
-    return found
+                self.found |= _take(data, project, some)
+        self._chunks = refused
+
+    def finish(self, multiplex: Multiplex) -> None:
+        """Ask until there is nothing left to ask.
+
+        Raises:
+            GitLabError: if GitLab does not answer.
+        """
+        while self._chunks:
+            self.take(multiplex.run(self.queries()))
 
 
-def _query(project: Project, ids: Sequence[int]) -> Query:
-    fields = " ".join(
-        f'd{one}:mergeRequests(deploymentId:"{one}",first:{_MERGE_REQUESTS}){{...f}}' for one in ids
+def link_query(ids: Iterable[int], more: str = "") -> str:
+    """Return the query for the merge requests of deployments of one project.
+
+    Args:
+        ids: of the deployments.
+        more: another field of the query.
+    """
+    fields = " ".join(map(_field, ids))
+    return f"query($p:ID!){{project(fullPath:$p){{id {fields}}}{more}}}{_FRAGMENT}"
+
+
+def _field(deployment_id: int) -> str:
+    return (
+        f'd{deployment_id}:mergeRequests(deploymentId:"{deployment_id}",'
+        f"first:{_MERGE_REQUESTS}){{...f}}"
     )
-    text = f"query($p:ID!){{project(fullPath:$p){{id {fields}}}}}{_FRAGMENT}"
-    return Query(text, {"p": project.path}, weight=len(ids))
+
+
+def _fitting(largest_id: int) -> int:
+    """Return for how many deployments a query is short enough."""
+    return (TEXT // _PARTS - len(link_query([]))) // (len(_field(largest_id)) + 1)
 
 
 def _halves(project: Project, ids: Sequence[int]) -> Iterator[Chunk]:

@@ -21,7 +21,7 @@ from exporter.gitlab.answers import (
     read_connection,
 )
 from exporter.gitlab.errors import BadAnswerError
-from exporter.gitlab.multiplex import Multiplex, Query
+from exporter.gitlab.multiplex import TEXT, Multiplex, Query
 from exporter.instant import Instant
 
 _OVERVIEW = (
@@ -29,11 +29,17 @@ _OVERVIEW = (
     "lastDeployment(status:SUCCESS){id createdAt finishedAt}}pageInfo{hasNextPage endCursor}}}}"
 )
 
+OVERVIEWS_A_REQUEST = TEXT // len(_OVERVIEW)
+
 _NEWEST = (
     "query($p:ID!,$n:String!){project(fullPath:$p){id environment(name:$n){id deployments("
     "statuses:[SUCCESS],orderBy:{finishedAt:DESC},first:20){nodes{id iid ref sha createdAt "
     "finishedAt}pageInfo{hasNextPage endCursor}}}}}"
 )
+
+
+Newest = Mapping[tuple[int, str], Any]
+"""Answers about the newest deployments of environments, by the project's id and their name."""
 
 
 class _LastDeployment(BaseModel):
@@ -93,13 +99,18 @@ class Overview:
         return [Environment(one.id, project_id, one.name, one.tier) for one in self.environments]
 
 
-def read_overviews(multiplex: Multiplex, projects: Sequence[Project]) -> dict[int, Overview]:
-    """Read the overviews of projects, by id; those that GitLab does not tell whole are left out.
+def overview_query(project: Project) -> Query:
+    """Return the query for the overview of a project."""
+    return Query(_OVERVIEW, {"p": project.path})
 
-    Raises:
-        GitLabError: if GitLab does not answer.
-    """
-    answers = multiplex.run([Query(_OVERVIEW, {"p": one.path}) for one in projects])
+
+def newest_query(project: Project, environment: str) -> Query:
+    """Return the query for the newest deployments of an environment, by its name."""
+    return Query(_NEWEST, {"p": project.path, "n": environment})
+
+
+def read_overviews(projects: Sequence[Project], answers: Sequence[Any]) -> dict[int, Overview]:
+    """Return overviews by the project's id; those that GitLab does not tell whole are left out."""
     found: dict[int, Overview] = {}
     for project, data in zip(projects, answers, strict=True):
         told = _project(data, project.id)
@@ -119,20 +130,31 @@ def read_newest(
     multiplex: Multiplex,
     changed: Mapping[Project, Iterable[OverviewEnvironment]],
     cursors: Mapping[int, Instant],
+    told: Newest | None = None,
 ) -> dict[int, list[DeploymentAnswer]]:
     """Read what finished in some environments at a project's cursor or later, by project.
 
     Projects for which GitLab does not tell all of it, with each finish, are left out.
 
+    Args:
+        multiplex: to ask with.
+        changed: environments with news, by project.
+        cursors: by project.
+        told: answers that are there already.
+
     Raises:
         GitLabError: if GitLab does not answer.
     """
+    answers = {key: data for key, data in (told or {}).items() if data is not None}
     walks = [(project, one) for project, several in changed.items() for one in several]
-    answers = multiplex.run(
-        [Query(_NEWEST, {"p": project.path, "n": one.name}) for project, one in walks]
-    )
+    asked = [(project, one) for project, one in walks if (project.id, one.name) not in answers]
+    fresh = multiplex.run([newest_query(project, one.name) for project, one in asked])
+    answers |= {
+        (project.id, one.name): data for (project, one), data in zip(asked, fresh, strict=True)
+    }
     found: dict[int, list[DeploymentAnswer]] = {project.id: [] for project in changed}
-    for (project, environment), data in zip(walks, answers, strict=True):
+    for project, environment in walks:
+        data = answers[project.id, environment.name]
         rows = _newest(data, project, environment, cursors[project.id])
         if rows is None:
             found.pop(project.id, None)

@@ -10,9 +10,10 @@ first poll, for each project        ceil(D/100) pages of deployments, one more w
                                     whose oldest deployment the pages do not tell
 poll with nothing new               ceil(P/50) overviews at most, by their length
 poll with D new                     the overviews, and the newest deployments of E environments,
-                                    about 50 in a request
-merge requests                      up to 60 deployments in a request, by aliases and by their
-                                    length; again when they were read early
+                                    about 40 in a request; both together for projects that events
+                                    named
+merge requests                      up to 150 deployments in a request, by aliases and by their
+                                    length; once, when they are final
 ==================================  =====================================================
 
 Where it does not, or for what it does not tell whole, one request of REST: for the deployments of a
@@ -38,13 +39,20 @@ from exporter.gitlab.answers import (
     read,
     read_merge_request,
 )
-from exporter.gitlab.capabilities import Capabilities
+from exporter.gitlab.capabilities import Abilities, Capabilities
 from exporter.gitlab.client import Client
 from exporter.gitlab.errors import RefusedError, TransientError, UnauthorizedError
-from exporter.gitlab.linked import read_linked
+from exporter.gitlab.linked import LinkQueries
 from exporter.gitlab.listing import DeploymentLists, Listing, next_cursor
+from exporter.gitlab.look import Look, look
 from exporter.gitlab.multiplex import Multiplex
-from exporter.gitlab.overview import Overview, OverviewEnvironment, read_newest, read_overviews
+from exporter.gitlab.overview import (
+    OVERVIEWS_A_REQUEST,
+    Newest,
+    Overview,
+    OverviewEnvironment,
+    read_newest,
+)
 from exporter.instant import Instant
 from exporter.store import ProjectState, Reading, SeenDeployment
 
@@ -160,28 +168,45 @@ class GitLabSource:
             path,
         )
 
+    def projects_a_request(self) -> int:
+        """Return how many projects' overviews fit into one request, 1 where there are none."""
+        return OVERVIEWS_A_REQUEST if self.has_overviews() else 1
+
     def has_overviews(self) -> bool:
         """Whether this GitLab tells of many projects at once."""
         return self._capabilities.now().overview
 
-    def overviews(self, projects: Sequence[Project]) -> dict[int, Overview]:
-        """Return, by project, its environments with their last successes, as far as GraphQL tells.
+    def look(
+        self,
+        projects: Sequence[Project],
+        named: Mapping[int, Collection[str]],
+        links: Mapping[Project, Collection[int]],
+    ) -> Look:
+        """Return, as far as GraphQL tells, what a poll asks of many projects at first.
 
-        Projects that are left out must be asked one by one.
+        Projects and deployments that are left out must be asked one by one.
+
+        Args:
+            projects: whose environments with their last successes are wanted.
+            named: by project, names of environments that have news.
+            links: the deployments whose merge requests are wanted, by project.
 
         Raises:
             StoppedError: if the exporter is shutting down.
         """
-        if not projects or not self._capabilities.now().overview:
-            return {}
+        able = self._capabilities.now() if projects or links else Abilities()
+        asked = LinkQueries(links if able.links else {}, able.complexity)
         try:
-            return read_overviews(self._multiplex, projects)
+            return look(self._multiplex, projects if able.overview else (), named, asked)
         except (RefusedError, TransientError) as error:
             self._lost(error)
-            return {}
+            return Look()
 
     def changes(
-        self, changed: Mapping[Project, Newer], cursors: Mapping[int, Instant]
+        self,
+        changed: Mapping[Project, Newer],
+        cursors: Mapping[int, Instant],
+        told: Newest,
     ) -> dict[int, Change]:
         """Return, by project, what is new in environments that were deployed to.
 
@@ -190,6 +215,7 @@ class GitLabSource:
         Args:
             changed: the overview of each project, and those of its environments.
             cursors: by project, from where its deployments are wanted.
+            told: answers of :meth:`look` about some of the environments.
 
         Raises:
             StoppedError: if the exporter is shutting down.
@@ -199,7 +225,7 @@ class GitLabSource:
         asked_at = min(self.now(), self._clock.now())
         try:
             rows = read_newest(
-                self._multiplex, {one: newer for one, (_, newer) in changed.items()}, cursors
+                self._multiplex, {one: newer for one, (_, newer) in changed.items()}, cursors, told
             )
         except (RefusedError, TransientError) as error:
             self._lost(error)
@@ -218,13 +244,15 @@ class GitLabSource:
         Raises:
             StoppedError: if the exporter is shutting down.
         """
-        if not wanted or not self._capabilities.now().links:
+        able = self._capabilities.now() if wanted else Abilities()
+        if not able.links:
             return {}
+        asked = LinkQueries(wanted, able.complexity)
         try:
-            return read_linked(self._multiplex, wanted)
+            asked.finish(self._multiplex)
         except (RefusedError, TransientError) as error:
             self._lost(error)
-            return {}
+        return asked.found
 
     def _lost(self, error: RefusedError | TransientError) -> None:
         # A refused token is refused by REST too, which tells of it project by project.

@@ -2,6 +2,7 @@
 
 :mod:`exporter.poller.poll` is one poll of all projects, :mod:`exporter.poller.discovery` finds
 which they are, :mod:`exporter.poller.named` has those polled soon that events name,
+:mod:`exporter.poller.settling` has merge requests read in time,
 :mod:`exporter.poller.schedule` runs all of it, :mod:`exporter.poller.status` is what they tell of
 themselves; :mod:`exporter.poller.replica` has one of several exporters do all that.
 """
@@ -11,6 +12,7 @@ from exporter.poller.named import NamedProjects
 from exporter.poller.poll import Poll
 from exporter.poller.replica import Beginning, Duties, Replica
 from exporter.poller.schedule import Schedule
+from exporter.poller.settling import Settling
 from exporter.poller.status import Status
 
 __all__ = [
@@ -21,5 +23,6 @@ __all__ = [
     "Poll",
     "Replica",
     "Schedule",
+    "Settling",
     "Status",
 ]

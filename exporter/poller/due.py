@@ -26,6 +26,7 @@ class Due:
         *,
         failing: Collection[int],
         newest: Mapping[int, Instant],
+        together: int = 1,
     ) -> list[Project]:
         """Return the projects to ask about.
 
@@ -34,8 +35,9 @@ class Due:
             at: when the poll begins.
             failing: the projects whose last poll failed.
             newest: by project, about when its newest known deployment finished.
+            together: how many projects one request can ask about.
         """
-        return [
+        due = [
             one
             for one in projects
             if one.polled_at is None
@@ -45,3 +47,11 @@ class Due:
             or at - one.polled_at + self._interval >= self._longest
             or (not self._announced and newest.get(one.id, 0) >= at - BUSY)
         ]
+        if not self._announced:
+            return due
+        # The requests are spent, so those that were asked longest ago come along: otherwise events
+        # scatter the projects over the day, and each poll makes a request for a few.
+        chosen = {one.id for one in due}
+        others = [one for one in projects if one.id not in chosen]
+        others.sort(key=lambda one: one.polled_at or 0)
+        return due + others[: -len(due) % together]

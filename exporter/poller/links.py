@@ -1,36 +1,50 @@
-"""Reading which merge requests were linked to deployments: early once, and when they are final."""
+"""Reading which merge requests were linked to deployments: once, when they are final."""
 
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 
 from exporter.dora.facts import MergeRequest, Project
 from exporter.gitlab import GitLabSource, StoppedError
 from exporter.instant import Instant, microseconds
-from exporter.store import Links, LinkStore, Unsettled
+from exporter.store import LinkStore, Unsettled
 
 log = logging.getLogger(__name__)
 
 SETTLED = microseconds(timedelta(minutes=5))
 """GitLab links merge requests in the background, and itself waits this long before it computes."""
 
-ASK_AGAIN = microseconds(timedelta(minutes=1))
-"""A deployment without links is asked again this long after, until it is settled."""
+OVERDUE = SETTLED + microseconds(timedelta(minutes=5))
+"""After this no other request is waited for that could take the question along."""
 
 TOGETHER = 20
 """So many deployments are stored together that are read one by one: a kill loses no more."""
 
+ALONG = 60
+"""Deployments whose merge requests are asked for along with other things."""
+
 Wanted = tuple[Project, Unsettled]
 
 
-def worth_asking(one: Unsettled, now: Instant) -> bool:
-    """Whether a deployment's links may have changed since they were read."""
-    if one.links is Links.UNREAD or one.read_at is None:
-        return True
-    if now - one.finished_at >= SETTLED:
-        return True
-    return not one.linked and now - one.read_at >= ASK_AGAIN
+def settled(one: Unsettled, now: Instant) -> bool:
+    """Whether a deployment's merge requests are final, ``now`` by GitLab's clock."""
+    return now - one.finished_at >= SETTLED
+
+
+def by_project(some: Iterable[Wanted]) -> dict[Project, list[Wanted]]:
+    """Return the same by project."""
+    found: dict[Project, list[Wanted]] = defaultdict(list)
+    for one in some:
+        found[one[0]].append(one)
+    return found
+
+
+def ids_of(some: Iterable[Wanted]) -> dict[Project, list[int]]:
+    """Return the ids of deployments by project."""
+    return {
+        project: [one.id for _, one in several] for project, several in by_project(some).items()
+    }
 
 
 class LinkReader:
@@ -39,6 +53,17 @@ class LinkReader:
     def __init__(self, source: GitLabSource, links: LinkStore) -> None:
         self._source = source
         self._links = links
+        self._untold: set[int] = set()
+
+    def take(self, some: Sequence[Wanted], told: Mapping[int, list[MergeRequest]]) -> list[Wanted]:
+        """Store what is told of some deployments already; return those that are left to read."""
+        for project, several in by_project(some).items():
+            read = {one: told[one.id] for _, one in several if one.id in told}
+            self._save(project.id, read)
+        left = [one for one in some if one[1].id not in told]
+        if told:  # GraphQL tells of the others nothing, or not all
+            self._untold = {one.id for _, one in left}
+        return left
 
     def read(self, some: Sequence[Wanted]) -> dict[Project, Exception]:
         """Read the merge requests of some deployments, together where GitLab can.
@@ -49,17 +74,11 @@ class LinkReader:
         Raises:
             StoppedError: if the exporter is shutting down.
         """
-        by_project: dict[Project, list[Unsettled]] = defaultdict(list)
-        for project, one in some:
-            by_project[project].append(one)
-        asked_at = self._source.now()
-        told = self._source.linked(
-            {project: [one.id for one in several] for project, several in by_project.items()}
-        )
+        told = self._source.linked(ids_of(one for one in some if one[1].id not in self._untold))
         failed: dict[Project, Exception] = {}
-        for project, several in by_project.items():
+        for project, several in by_project(some).items():
             try:
-                self._read_project(project.id, several, told, asked_at)
+                self._read_project(project.id, [one for _, one in several], told)
             except StoppedError:
                 raise
             except Exception as error:  # noqa: BLE001 - one bad project stops no other
@@ -70,32 +89,26 @@ class LinkReader:
         self,
         project_id: int,
         several: Sequence[Unsettled],
-        told: dict[int, list[MergeRequest]],
-        asked_at: Instant,
+        told: Mapping[int, list[MergeRequest]],
     ) -> None:
-        linked: dict[int, list[MergeRequest]] = {}
-        final: set[int] = set()
+        read: dict[Unsettled, list[MergeRequest]] = {}
         try:
             # Those first that were read already: a failure of the others must not lose them.
             for one in sorted(several, key=lambda one: one.id not in told):
                 known = one.id in told
-                now = asked_at if known else self._source.now()
-                found = told[one.id] if known else self._source.merge_requests(project_id, one.id)
-                # GitLab takes no link back: none any more means the environment was deleted.
-                if found or not one.linked:
-                    linked[one.id] = found
-                if now - one.finished_at >= SETTLED:
-                    final.add(one.id)
-                if not known and len(linked) >= TOGETHER:
-                    self._save(project_id, linked, final)
+                read[one] = (
+                    told[one.id] if known else self._source.merge_requests(project_id, one.id)
+                )
+                if not known and len(read) >= TOGETHER:
+                    self._save(project_id, read)
         finally:
-            self._save(project_id, linked, final)
+            self._save(project_id, read)
 
-    def _save(
-        self, project_id: int, linked: dict[int, list[MergeRequest]], final: set[int]
-    ) -> None:
+    def _save(self, project_id: int, read: dict[Unsettled, list[MergeRequest]]) -> None:
         """Store what was read, and forget it here."""
-        if linked or final:
-            self._links.save(project_id, linked, final=final, at=self._source.now())
-            linked.clear()
-            final.clear()
+        if read:
+            # GitLab takes no link back: none any more means the environment was deleted.
+            linked = {one.id: found for one, found in read.items() if found or not one.linked}
+            unchanged = [one.id for one in read if one.id not in linked]
+            self._links.save(project_id, linked, unchanged=unchanged, at=self._source.now())
+            read.clear()

@@ -13,17 +13,27 @@ from exporter.dora.calendar import day_begins, day_of
 from exporter.dora.facts import Project
 from exporter.gitlab import GitLabError, GitLabSource
 from exporter.gitlab.listing import OVERLAP
+from exporter.gitlab.look import Look
 from exporter.gitlab.overview import Overview
 from exporter.gitlab.plan import Change, Newer
-from exporter.instant import Instant, microseconds
+from exporter.instant import MICROSECONDS, Instant, microseconds
 from exporter.logs import fields
 from exporter.poller.due import Due
-from exporter.poller.links import LinkReader, Wanted, worth_asking
+from exporter.poller.links import (
+    ALONG,
+    OVERDUE,
+    SETTLED,
+    LinkReader,
+    Wanted,
+    by_project,
+    ids_of,
+    settled,
+)
 from exporter.poller.progress import Progress
 from exporter.poller.side_by_side import SideBySide
 from exporter.poller.status import Status
 from exporter.rules import tier_of
-from exporter.store import Scope, Store
+from exporter.store import Scope, Store, Unsettled
 from exporter.store.readings import Listed
 
 log = logging.getLogger(__name__)
@@ -72,12 +82,13 @@ class Poll:
                 at,
                 failing=before.failing,
                 newest=self._store.readings.cursors(),
+                together=self._source.projects_a_request(),
             )
             if only is None
             else [one for one in scope.projects if one.id in only]
         )
         self._status.begin([one.id for one in due])
-        failed = self._read_all(scope, due, at)
+        failed = self._read_all(scope, due, at, only or {})
         if self._stop.is_set():
             return False
         good = [one.id for one in due if one.id not in failed]
@@ -99,16 +110,61 @@ class Poll:
         )
         return up
 
-    def _read_all(self, scope: Scope, due: Sequence[Project], at: Instant) -> set[int]:
+    def read_links(self) -> None:
+        """Read the merge requests that are final by now, and nothing else."""
+        wanted = self._settled(self._store.scope.load())
+        progress = Progress("reading merge requests", self._clock)
+        with self._pool() as pool:
+            reading = SideBySide(pool, self._links.read, self, progress)
+            for project, several in by_project(wanted).items():
+                reading.want(project, several)
+            reading.finish()
+        progress.finish()
+        if wanted:
+            log.info(
+                "merge requests read",
+                extra=fields(deployments=len(wanted), failed=len(reading.failures)),
+            )
+
+    def all_settled_in(self) -> float | None:
+        """Return in how many seconds the merge requests of all known deployments are final.
+
+        None if they are. A finish that lies ahead of GitLab's clock is left to the polls.
+        """
+        now = self._source.now()
+        waiting = [
+            one.finished_at + SETTLED - now
+            for one in self._unsettled()
+            if one.finished_at <= now and not settled(one, now)
+        ]
+        return max(waiting) / MICROSECONDS if waiting else None
+
+    def _read_all(
+        self,
+        scope: Scope,
+        due: Sequence[Project],
+        at: Instant,
+        named: Mapping[int, Collection[str]],
+    ) -> set[int]:
         """Read the projects that are due side by side; return those that failed."""
         progress = Progress("polling", self._clock)
         progress.expect(len(due))
-        changes, unchanged = self._look(due, at)
-        longest_ago = self._environments_due({one.id for one in due} - unchanged)
-        with ThreadPoolExecutor(self._settings.gitlab.concurrency, "poll") as pool:
+        wanted = self._settled(scope)
+        if not due:
+            # Nothing is asked that could take these along: soon something may be.
+            now = self._source.now()
+            overdue = any(now - one.finished_at >= OVERDUE for _, one in wanted)
+            wanted = wanted if overdue else []
+        before = [one for one in due if one.covered_since is not None]
+        look = self._source.look(before, named, ids_of(wanted[:ALONG]))
+        links = by_project(self._links.take(wanted[:ALONG], look.linked) + wanted[ALONG:])
+        changes, unchanged = self._compare(before, look, at, named)
+        read = {one.id for one in due} - unchanged
+        longest_ago = self._environments_due(read)
+        with self._pool() as pool:
             reading = SideBySide(pool, self._links.read, self, progress)
             for one in due:
-                if one.id not in unchanged:
+                if one.id in read:
                     change = changes.get(one.id)
                     work = partial(
                         self._read_project, one, scope, at, one.id == longest_ago, change
@@ -117,20 +173,27 @@ class Poll:
             for one in due:
                 if one.id in unchanged:
                     progress.advance()
-                    reading.want(one, self._unsettled(one))
+                    reading.want(one, links.pop(one, ()))
+            for project, several in links.items():
+                if project.id not in read:
+                    reading.want(project, several)
             reading.finish()
         progress.finish()
         return reading.failures
 
-    def _look(self, due: Sequence[Project], at: Instant) -> tuple[dict[int, Change], set[int]]:
-        """Read together, as far as GitLab can, what changed in projects that were read before.
+    def _compare(
+        self,
+        before: Sequence[Project],
+        look: Look,
+        at: Instant,
+        named: Mapping[int, Collection[str]],
+    ) -> tuple[dict[int, Change], set[int]]:
+        """Compare what GitLab has with what is stored of projects that were read before.
 
         Returns:
             What is new by project, and the projects in which nothing is.
         """
-        readings = self._store.readings
-        before = [one for one in due if one.covered_since is not None]
-        overviews = self._source.overviews(before)
+        readings, overviews = self._store.readings, look.overviews
         if not overviews:
             return {}, set()
         lasts = {
@@ -150,12 +213,14 @@ class Poll:
             if overview is None or project.id in self._guessing:
                 continue
             # GitLab may write one a little after another that finished later: so an environment is
-            # read again until a poll came well after its last success.
+            # read again until a poll came well after its last success. An event tells of each.
             warm = (project.polled_at or 0) - OVERLAP
+            names = named.get(project.id, ())
             new = [
                 one
                 for number, one in lasts[project.id].items()
-                if number in unknown or (one.finished_at or warm) >= warm
+                if number in unknown
+                or ((one.finished_at or warm) >= warm and (not names or one.name in names))
             ]
             if new:
                 newer[project] = overview, new
@@ -168,7 +233,7 @@ class Poll:
                 continue
             unchanged.add(project.id)
             self._keep_environments(project, overview, listed.get(project.id, {}), at)
-        return self._source.changes(newer, cursors), unchanged
+        return self._source.changes(newer, cursors, look.newest), unchanged
 
     def _keep_environments(
         self, project: Project, overview: Overview, before: Mapping[int, Listed], at: Instant
@@ -212,17 +277,26 @@ class Poll:
             one.finish_source != "deployment" for one in reading.deployments
         ):
             self._guessing = None
-        return self._unsettled(project)
+        now = self._source.now()
+        return [(project, one) for one in self._unsettled(project.id) if settled(one, now)]
 
-    def _unsettled(self, project: Project) -> list[Wanted]:
-        """Return the deployments of a project whose merge requests are to be read now."""
-        include_first = self._settings.lead_time.first_deployment == "include"
+    def _settled(self, scope: Scope) -> list[Wanted]:
+        """Return the deployments in scope whose merge requests are to be read now."""
+        projects = {one.id: one for one in scope.projects}
         now = self._source.now()
         return [
-            (project, one)
-            for one in self._store.links.unsettled(project.id, include_first=include_first)
-            if worth_asking(one, now)
+            (projects[one.project_id], one)
+            for one in self._unsettled()
+            if one.project_id in projects and settled(one, now)
         ]
+
+    def _unsettled(self, project_id: int | None = None) -> list[Unsettled]:
+        """Return the deployments whose merge requests were not read when they were final."""
+        include_first = self._settings.lead_time.first_deployment == "include"
+        return self._store.links.unsettled(include_first=include_first, project_id=project_id)
+
+    def _pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(self._settings.gitlab.concurrency, "poll")
 
     def read(self, project_id: int) -> None:
         """Note that all that is new in a project is stored."""

@@ -74,6 +74,14 @@ class Schedule:
                 executor=_POLLS,
             )
 
+    def next_poll_in(self) -> float:
+        """Return in how many seconds the next usual poll begins."""
+        with self._adding:
+            job = None if self._stop.is_set() else self._scheduler.get_job("poll")
+        if job is None:
+            return 0.0
+        return float((job.next_run_time - datetime.now(UTC)).total_seconds())
+
     def shut_down(self, patience: float) -> bool:
         """Begin no more jobs, and let the running ones end: they stop at their next request.
 

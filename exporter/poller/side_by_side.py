@@ -9,11 +9,12 @@ from typing import Any, Protocol
 
 from exporter.dora.facts import Project
 from exporter.gitlab import StoppedError
+from exporter.gitlab.multiplex import MOST
 from exporter.poller.links import Wanted
 from exporter.poller.progress import Progress
 
-_SOME = 60
-"""Deployments whose merge requests are read and stored together."""
+_SOME = MOST
+"""Deployments whose merge requests are read and stored together: what one request may hold."""
 
 
 class Outcome(Protocol):

@@ -73,12 +73,38 @@ def _run_all(world: World, caller: Caller, url: str, body: bytes) -> object:
         finished_at=features.graphql_finished_at,
         deployment_merge_requests=features.graphql_deployment_merge_requests,
     )
-    results = [_run(world, schema, caller, url, entry) for entry in entries]
+    clock = _Clock(features.graphql_points_in_time)
+    results = [_run(world, schema, caller, url, entry, clock) for entry in entries]
+    if clock.late and features.graphql_late_status != 200:
+        raise _failure(
+            features.graphql_late_status,
+            "Request timed out. Please try a less complex query or a smaller set of records.",
+        )
     return results if isinstance(posted, list) else results[0]
 
 
-def _run(
-    world: World, schema: GraphQLSchema, caller: Caller, url: str, entry: dict[str, Any]
+class _Clock:
+    """What the queries of one request have spent; complexity stands for time."""
+
+    def __init__(self, points: int | None) -> None:
+        self._left = points
+        self.late = False
+
+    def spend(self, score: int) -> bool:
+        """Return whether there was time for this too."""
+        if self._left is not None:
+            self._left -= score
+            self.late = self.late or self._left < 0
+        return not self.late
+
+
+def _run(  # noqa: PLR0917 - one query and all around it
+    world: World,
+    schema: GraphQLSchema,
+    caller: Caller,
+    url: str,
+    entry: dict[str, Any],
+    clock: _Clock,
 ) -> dict[str, Any]:
     text, variables = entry.get("query"), entry.get("variables") or {}
     if not text:
@@ -95,6 +121,8 @@ def _run(
     if score > limit:
         message = f"Query has complexity of {score}, which exceeds max complexity of {limit}"
         return {"errors": [{"message": message}]}
+    if not clock.spend(score):
+        return {"errors": [{"message": "Timeout on Query.project"}], "data": {"project": None}}
     result = execute_sync(
         schema,
         document,

@@ -20,6 +20,10 @@ class Features:
         environment_tier: Whether REST environments carry `tier`.
         rate_limit_per_minute: Requests allowed per token and minute; None for no limit.
         max_graphql_complexity: Highest complexity of one query by a signed-in caller.
+        graphql_points_in_time: Complexity of all queries of one request that is answered in time;
+            what comes after it times out. None for any.
+        graphql_late_status: How a time-out is told: 503 for the request, or 200 with an error in
+            each query that is late.
     """
 
     graphql: bool = True
@@ -29,6 +33,8 @@ class Features:
     environment_tier: bool = True
     rate_limit_per_minute: int | None = None
     max_graphql_complexity: int = 250
+    graphql_points_in_time: int | None = None
+    graphql_late_status: int = 200
 
 
 @dataclass(eq=False)

@@ -2,8 +2,9 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import delete, exists, select, update
+from sqlalchemy import Select, delete, exists, literal_column, select, update
 
 from exporter.dora.facts import MergeRequest
 from exporter.instant import Instant
@@ -13,16 +14,33 @@ from exporter.store.readings import Links
 from exporter.store.revisions import note_changes
 from exporter.store.upsert import upsert
 
+# No parameter: an index holds these alone, and is used only where the condition is the same text.
+_NOT_FINAL = schema.deployments.c.links < literal_column(str(int(Links.FINAL)))
+
 
 @dataclass(frozen=True, slots=True)
 class Unsettled:
-    """A deployment whose merge requests are not final yet."""
+    """A deployment whose merge requests were not read when they were final.
+
+    ``linked`` says that some are stored: an earlier version read them early.
+    """
 
     id: int
+    project_id: int
     finished_at: Instant
-    links: Links
-    read_at: Instant | None
-    linked: bool
+    linked: bool = False
+
+
+def unsettled_query(*, include_first: bool) -> Select[Any]:
+    """Return the query for the deployments whose merge requests are not final."""
+    deployments, links = schema.deployments, schema.links
+    linked = exists().where(links.c.deployment_id == deployments.c.id)
+    query = (
+        select(deployments.c.id, deployments.c.project_id, deployments.c.finished_at, linked)
+        .where(_NOT_FINAL)
+        .order_by(deployments.c.finished_at.desc(), deployments.c.id.desc())
+    )
+    return query if include_first else query.where(~deployments.c.first)
 
 
 class LinkStore:
@@ -31,30 +49,19 @@ class LinkStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def unsettled(self, project_id: int, *, include_first: bool) -> list[Unsettled]:
+    def unsettled(self, *, include_first: bool, project_id: int | None = None) -> list[Unsettled]:
         """Return the deployments whose merge requests are not final, the newest first.
 
-        Those of an environment's first deployment are left out unless they count.
+        Args:
+            include_first: whether those of an environment's first deployment count.
+            project_id: of all projects if None.
         """
-        deployments, links = schema.deployments, schema.links
-        linked = exists().where(links.c.deployment_id == deployments.c.id)
-        query = (
-            select(
-                deployments.c.id,
-                deployments.c.finished_at,
-                deployments.c.links,
-                deployments.c.links_read_at,
-                linked,
-            )
-            .where(deployments.c.project_id == project_id, deployments.c.links < Links.FINAL)
-            .order_by(deployments.c.finished_at.desc(), deployments.c.id.desc())
-        )
-        if not include_first:
-            query = query.where(~deployments.c.first)
+        query = unsettled_query(include_first=include_first)
+        if project_id is not None:
+            query = query.where(schema.deployments.c.project_id == project_id)
         with self._database.reading() as connection:
             return [
-                Unsettled(row[0], row[1], Links(row[2]), row[3], bool(row[4]))
-                for row in connection.execute(query)
+                Unsettled(row[0], row[1], row[2], bool(row[3])) for row in connection.execute(query)
             ]
 
     def save(
@@ -62,16 +69,15 @@ class LinkStore:
         project_id: int,
         linked: Mapping[int, Sequence[MergeRequest]],
         *,
-        final: Collection[int],
+        unchanged: Collection[int] = (),
         at: Instant,
     ) -> None:
-        """Store the merge requests of some deployments in place of those stored before.
+        """Store the merge requests of some deployments, in place of any that are stored, for good.
 
         Args:
             project_id: of the deployments and of their merge requests.
             linked: merge requests by deployment.
-            final: the deployments that need not be asked again; of those that ``linked`` leaves
-                out, the stored merge requests stay.
+            unchanged: deployments whose stored merge requests are final.
             at: when they were read.
         """
         links, deployments = schema.links, schema.deployments
@@ -104,11 +110,9 @@ class LinkStore:
                     for one in merge_requests
                 ),
             )
-            for settled, state in ((True, Links.FINAL), (False, Links.EARLY)):
-                ids = [one for one in {*linked, *final} if (one in final) is settled]
-                connection.execute(
-                    update(deployments)
-                    .where(deployments.c.id.in_(ids))
-                    .values(links=state, links_read_at=at)
-                )
+            connection.execute(
+                update(deployments)
+                .where(deployments.c.id.in_([*linked, *unchanged]))
+                .values(links=Links.FINAL, links_read_at=at)
+            )
             note_changes(connection, [project_id])

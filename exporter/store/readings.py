@@ -36,11 +36,13 @@ _PARAMETERS = 10_000  # SQLite takes 32,766 in a statement
 
 
 class Links(IntEnum):
-    """How far the merge requests of a deployment were read."""
+    """How far the merge requests of a deployment were read.
+
+    Between the two, 1 was written by versions that read them before they were final; such a
+    deployment may have some, and is read again.
+    """
 
     UNREAD = 0
-    EARLY = 1
-    """Read while GitLab may still have been linking them."""
     FINAL = 2
 
 

@@ -5,7 +5,7 @@ Nothing is deployed before it is merged, and an environment's first deployment l
 request, so that both sides take the same rows.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Self
 
@@ -52,6 +52,7 @@ class Fleet:
     finished: Integers
     linked_to: Integers
     merged: Integers
+    begin: Instant = EPOCH
 
     @classmethod
     def make(cls, *, projects: int, days: int, seed: int) -> Self:
@@ -75,7 +76,17 @@ class Fleet:
     @property
     def end(self) -> Instant:
         """Where the facts end, excluded."""
-        return EPOCH + self.days * DAY
+        return Instant(self.begin + self.days * DAY)
+
+    def ending(self, end: Instant) -> "Fleet":
+        """Return the same facts at another time."""
+        shift = end - self.end
+        return replace(
+            self,
+            finished=self.finished + shift,
+            merged=self.merged + shift,
+            begin=Instant(self.begin + shift),
+        )
 
     def project_path(self, project_id: int) -> str:
         """Return the full path of a project."""
@@ -96,7 +107,7 @@ class Fleet:
         store.scope.save_discovery({GROUP: found}, at=self.end, fingerprint="bench")
         for one in ids:
             pair = self.environments_of(one)
-            read = Reading((), pair, True, self.end, EPOCH, True)
+            read = Reading((), pair, True, self.end, self.begin, True)
             store.readings.save(one, read, at=self.end, tiers={}, group_ids=())
         # Row by row through the store's own methods this would take minutes.
         deployment_project = (self.environments + 1) // 2

@@ -6,15 +6,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
 from exporter.simulator import SimulatedGitLab, World
 from exporter.simulator.generator import bulk
 from exporter.simulator.world import Environment
+from tests.bench.timetable import Timetable
 from tests.clock import FakeClock
 from tests.poller.driven_exporter import DrivenExporter, settings_for
 from tests.poller.estate import HOUR, deploy
+from tests.poller.events import Events
+from tests.webhook.payloads import SECRET
 
 DAYS = 90
 
@@ -24,12 +28,14 @@ pytestmark = [pytest.mark.bench, pytest.mark.timeout(1200)]
 class Estate:
     """Projects with one production environment each, and an exporter that counts its requests."""
 
-    def __init__(self, gitlab: SimulatedGitLab, clock: FakeClock, database: Path) -> None:
+    def __init__(
+        self, gitlab: SimulatedGitLab, clock: FakeClock, database: Path, **changes: Any
+    ) -> None:
         self.gitlab = gitlab
         self.clock = clock
         groups = [{"path": "bulk"}]
         poll = {"history": f"{DAYS + 2}d", "freshness": "15m"}
-        changes = {"groups": groups, "poll": poll, "gitlab": {"concurrency": 2}}
+        changes |= {"groups": groups, "poll": poll, "gitlab": {"concurrency": 2}}
         self.exporter = DrivenExporter(settings_for(gitlab.url, database, changes), clock, database)
 
     def poll(self) -> int:
@@ -52,19 +58,28 @@ class Estate:
         for one in random.sample(environments, number):
             self.bring(one)
 
+    def shown(self) -> tuple[int, int]:
+        """Return the deployments ever counted, and the merge requests of the last day."""
+        ((_, (row,)),) = [
+            (group, rows)
+            for group, rows in self.exporter.service.exposition.snapshot.groups
+            if group.path == "bulk"
+        ]
+        return row.deployments_total, row.current["1d"].merge_requests
+
     def bring(self, environment: Environment) -> None:
         """Deploy with a merge request, well before now."""
         deploy(self.gitlab.world, environment, HOUR, ago=400)
 
 
 @contextmanager
-def estate(folder: Path, projects: int, each: int) -> Iterator[Estate]:
+def estate(folder: Path, projects: int, each: int, **changes: Any) -> Iterator[Estate]:
     clock = FakeClock()
     world = World(clock)
     end = clock.ago(days=1)
     bulk(world, seed=1, projects=projects, deployments_per_project=each, days=DAYS, end=end)
     with SimulatedGitLab(world) as gitlab:
-        made = Estate(gitlab, clock, folder / f"{projects}.db")
+        made = Estate(gitlab, clock, folder / f"{projects}.db", **changes)
         try:
             yield made
         finally:
@@ -144,7 +159,74 @@ def test_an_hour_in_the_life(tmp_path: Path, show: Show) -> None:
         assert total + discovery <= 500
 
 
-def test_cost_grows_no_faster_than_the_estate(tmp_path: Path, show: Show) -> None:
+@pytest.mark.parametrize("evenly", [True, False], ids=["evenly", "at_random"])
+def test_hours_with_webhooks(tmp_path: Path, show: Show, evenly: bool) -> None:
+    """1,000 projects with 2 deployments a day each, of each of which GitLab sends an event.
+
+    Six hours, because all projects are asked once in six hours, for events that got lost.
+    """
+    projects, hours, random = 1000, 6, Random(3)
+    number = projects * 2 * hours // 24
+    # The numbers of a thousand projects 200 times over would take minutes.
+    few = {"metrics": {"levels": ["group"]}, "windows": ["1d"]}
+    with estate(tmp_path, projects, 4, webhook={"secret": SECRET}, **few) as one:
+        environments = sorted(one.gitlab.world.environments.values(), key=lambda each: each.id)
+        service, timetable, events = (
+            one.exporter.service,
+            Timetable(one.clock),
+            Events(one.exporter),
+        )
+        service._named.begin(lambda seconds: timetable.after(seconds, service._named.poll))
+        service._settling.begin(
+            lambda seconds: timetable.after(seconds, service._settling.read), next_poll_in=None
+        )
+        one.poll()
+        one.clock.advance(days=2)
+        service.discover()
+        one.poll()
+        before = one.shown()
+        made: list[float] = []
+
+        def happen() -> None:
+            deployed = deploy(one.gitlab.world, random.choice(environments), HOUR)
+            made.append(one.clock.monotonic())
+            project = deployed.environment.project.id
+            assert events.send(project=project, deployment=deployed.id) == "accepted"
+
+        def check(age: float = 900.0) -> None:
+            """What is older than a quarter of an hour is shown, with its merge request."""
+            old = sum(at <= one.clock.monotonic() - age for at in made)
+            shown = one.shown()
+            assert shown[0] - before[0] >= old
+            assert shown[1] - before[1] >= old
+            slowest.append(max(waits(made, shown[1] - before[1], one.clock.monotonic())))
+
+        slowest: list[float] = []
+        timetable.every(300, one.exporter.poll)
+        timetable.every(3600, service.discover)
+        for event in range(number):
+            share = (event + 0.5) / number if evenly else random.random()
+            timetable.after(share * hours * 3600, happen)
+        spent = []
+        for _ in range(hours):
+            one.gitlab.requests.clear()
+            timetable.run(3600, before=check)
+            spent.append(len(one.gitlab.requests))
+        show(f"with webhooks: {spent} requests in {hours} hours with {len(made)} deployments")
+        show(f"slowest lead time: {max(slowest):.0f} s after its deployment")
+        timetable.run(900, before=check)
+        check()
+        assert len(made) == number
+        assert [a - b for a, b in zip(one.shown(), before, strict=True)] == [number, number]
+        assert max(spent) <= 50
+
+
+def waits(made: list[float], shown: int, now: float) -> list[float]:
+    """Return how long each deployment waits that is not shown, the oldest first."""
+    return [now - at for at in sorted(made)[shown:]] or [0.0]
+
+
+def test_requests_grow_no_faster_than_the_estate(tmp_path: Path, show: Show) -> None:
     costs = {}
     for projects in (250, 1000, 4000):
         with estate(tmp_path, projects, 2) as one:

@@ -37,7 +37,7 @@ def test_older_gitlab_links_no_merge_requests_in_graphql(world: World, client: C
 def test_gitlab_that_does_not_tell_has_none(
     serve: Callable[[Answering], ScriptedServer], clients: Clients, answer: object
 ) -> None:
-    server = serve(lambda _: Told([answer]))
+    server = serve(lambda _: Told([answer] * 4))
     assert detect(clients(server.url)) == Abilities()
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from exporter.dora.facts import MergeRequest, Project
 from exporter.gitlab import Client
-from exporter.gitlab.linked import read_linked
+from exporter.gitlab.linked import LinkQueries
 from exporter.gitlab.multiplex import Multiplex
 from exporter.instant import from_datetime
 from exporter.simulator import SimulatedGitLab, World
@@ -27,6 +27,14 @@ def deploy(world: World, environment: Environment, number: int) -> Deployment:
     return world.add_deployment(
         environment, created_at=NOON, finished_at=NOON, merge_requests=merged
     )
+
+
+def read_linked(
+    multiplex: Multiplex, wanted: dict[Project, list[int]]
+) -> dict[int, list[MergeRequest]]:
+    asked = LinkQueries(wanted)
+    asked.finish(multiplex)
+    return asked.found
 
 
 def asked_for(*deployments: Deployment) -> dict[Project, list[int]]:

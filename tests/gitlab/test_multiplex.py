@@ -4,7 +4,7 @@ from collections.abc import Callable
 import pytest
 
 from exporter.gitlab.errors import UnavailableError
-from exporter.gitlab.multiplex import Multiplex, Query
+from exporter.gitlab.multiplex import MOST, Multiplex, Query
 from tests.gitlab.conftest import Clients
 from tests.gitlab.server import Answering, Asked, ScriptedServer, Told
 
@@ -22,7 +22,12 @@ def sizes(server: ScriptedServer) -> list[int]:
 
 @pytest.mark.parametrize(
     ("length", "weight", "requests"),
-    [(10, 1, [60, 60, 5]), (490, 1, [20] * 6 + [5]), (10, 15, [4] * 31 + [1]), (20_000, 1, [1])],
+    [
+        (10, 1, [60, 75, 93, 116, 145, 150, 150, 5]),
+        (490, 1, [20] * 6 + [5]),
+        (10, 15, [4, 5, 6, 7, 9, 10, 10, 1]),
+        (20_000, 1, [1]),
+    ],
 )
 def test_queries_travel_together_as_far_as_gitlab_takes_them(
     serve: Serve, clients: Clients, length: int, weight: int, requests: list[int]
@@ -34,18 +39,41 @@ def test_queries_travel_together_as_far_as_gitlab_takes_them(
     assert sizes(server) == requests
 
 
-def test_a_request_that_fails_is_made_smaller_and_stays_so(serve: Serve, clients: Clients) -> None:
+@pytest.mark.parametrize("told", ["status", "errors"])
+def test_requests_that_time_out_are_made_smaller_and_slowly_greater(
+    serve: Serve, clients: Clients, told: str
+) -> None:
+    """GitLab tells of a time-out for the whole request, or in each query that is late."""
+
     def answer(asked: Asked) -> Told:
-        return echo(asked) if len(json.loads(asked.body)) <= 20 else Told(status=503)
+        queries = json.loads(asked.body)
+        if told == "status" and len(queries) > 20:
+            return Told(status=503)
+        late = {"errors": [{"message": "Timeout on Query.project"}], "data": {"project": None}}
+        return Told([{"data": one["query"]} if n < 20 else late for n, one in enumerate(queries)])
 
     server = serve(answer)
-    texts = [str(number) for number in range(70)]
-    multiplex = Multiplex(clients(server.url))
-    assert multiplex.run([Query(one, {}) for one in texts]) == texts
-    tries = sizes(server).count(60)
-    assert sizes(server) == [60] * tries + [15] * 4 + [10]
-    multiplex.run([Query(one, {}) for one in texts])
-    assert sizes(server).count(60) == tries
+    texts = [str(number) for number in range(2000)]
+    assert Multiplex(clients(server.url)).run([Query(one, {}) for one in texts]) == texts
+    seen = sizes(server)
+    assert seen[:4] == [60, 15, 15, 18]
+    assert sum(size > 20 for size in seen) <= 8
+    assert len(seen) <= 1.2 * len(texts) / 20 + 8  # 20 at a time would be the fewest
+
+
+def test_after_a_time_of_trouble_as_much_is_asked_as_before(serve: Serve, clients: Clients) -> None:
+    trouble = [1]
+    server = serve(lambda asked: Told(status=503) if trouble and trouble.pop() else echo(asked))
+    texts = [str(number) for number in range(2000)]
+    assert Multiplex(clients(server.url)).run([Query(one, {}) for one in texts]) == texts
+    assert max(sizes(server)) == MOST
+
+
+def test_a_query_that_is_late_on_its_own_gives_nothing(serve: Serve, clients: Clients) -> None:
+    """Who asked may ask for less."""
+    server = serve(lambda _: Told([{"errors": [{"message": "Timeout on Query.project"}]}]))
+    assert Multiplex(clients(server.url)).run([Query("a", {})]) == [None]
+    assert len(server.asked) == 1
 
 
 def test_a_query_that_is_refused_gives_nothing_and_the_others_their_data(

@@ -5,7 +5,14 @@ import pytest
 from exporter.dora.facts import Project
 from exporter.gitlab import Client
 from exporter.gitlab.multiplex import Multiplex
-from exporter.gitlab.overview import OverviewEnvironment, read_newest, read_overviews
+from exporter.gitlab.overview import (
+    Overview,
+    OverviewEnvironment,
+    newest_query,
+    overview_query,
+    read_newest,
+    read_overviews,
+)
 from exporter.instant import from_datetime
 from exporter.simulator import SimulatedGitLab, World
 from exporter.simulator.world import Deployment, Environment
@@ -32,8 +39,12 @@ def deploy(world: World, environment: Environment, at: datetime) -> Deployment:
     return world.add_deployment(environment, created_at=at - timedelta(hours=1), finished_at=at)
 
 
+def overviews(multiplex: Multiplex, projects: list[Project]) -> dict[int, Overview]:
+    return read_overviews(projects, multiplex.run([overview_query(one) for one in projects]))
+
+
 def look(multiplex: Multiplex, production: Environment) -> list[OverviewEnvironment]:
-    return list(read_overviews(multiplex, [facts(production)])[production.project.id].environments)
+    return list(overviews(multiplex, [facts(production)])[production.project.id].environments)
 
 
 def test_one_request_tells_the_last_success_of_all_environments_of_many_projects(
@@ -49,7 +60,7 @@ def test_one_request_tells_the_last_success_of_all_environments_of_many_projects
             deploy(world, environment, NOON - DAY)
             last[environment.id] = deploy(world, environment, NOON).id
             world.add_deployment(environment, status="failed", created_at=NOON, finished_at=NOON)
-    found = read_overviews(multiplex, projects)
+    found = overviews(multiplex, projects)
     assert len(gitlab.requests) == 1
     assert last == {
         one.id: one.last.id if one.last else None
@@ -62,7 +73,7 @@ def test_only_successes_of_the_history_count(
     world: World, multiplex: Multiplex, production: Environment
 ) -> None:
     deployment = deploy(world, production, NOON - DAY)
-    overview = read_overviews(multiplex, [facts(production)])[production.project.id]
+    overview = overviews(multiplex, [facts(production)])[production.project.id]
     assert overview.last_since(from_datetime(NOON - DAY)).keys() == {deployment.id}
     assert overview.last_since(from_datetime(NOON)) == {}
 
@@ -74,7 +85,7 @@ def test_projects_that_it_does_not_tell_whole_are_left_out(
         world.add_environment(production.project, f"review/{number}")
     few = world.add_environment(world.add_project("top/few"), "production")
     asked = [facts(production), facts(few), Project(4711, "top/few"), Project(4712, "gone")]
-    assert read_overviews(multiplex, asked).keys() == {few.project.id}
+    assert overviews(multiplex, asked).keys() == {few.project.id}
 
 
 def test_a_slow_deployment_that_finishes_last_is_the_last(
@@ -122,3 +133,23 @@ def test_an_environment_that_is_gone_or_another_by_now_is_left_to_rest(
     assert read_newest(multiplex, changed, cursors) == {}
     deploy(world, world.add_environment(production.project, "production"), NOON)
     assert read_newest(multiplex, changed, cursors) == {}
+
+
+def test_what_was_told_already_is_not_asked_again(
+    world: World, gitlab: SimulatedGitLab, multiplex: Multiplex, production: Environment
+) -> None:
+    other = world.add_environment(production.project, "staging")
+    for one in (production, other):
+        deploy(world, one, NOON)
+    project = facts(production)
+    changed = {project: look(multiplex, production)}
+    (data,) = multiplex.run([newest_query(project, "production")])
+    cursors = {project.id: from_datetime(NOON - DAY)}
+    for told, requests in (
+        ({(project.id, "production"): data, (project.id, "staging"): None}, 1),
+        ({(project.id, one): data for one in ("production", "staging")}, 0),
+    ):
+        gitlab.requests.clear()
+        found = read_newest(multiplex, changed, cursors, told)
+        assert len(gitlab.requests) == requests
+    assert found == {}  # the answer is of another environment

@@ -1,5 +1,7 @@
 """A clock that stands still, for the exporter and for the simulated GitLab alike."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from threading import Event, Lock
 
@@ -13,6 +15,15 @@ class FixedClock:
         self.moment = moment
         self._lock = Lock()
         self._waited = 0.0
+
+    @contextmanager
+    def at(self, moment: datetime) -> Iterator[None]:
+        """Stand at another instant for a while."""
+        usual, self.moment = self.moment, moment
+        try:
+            yield
+        finally:
+            self.moment = usual
 
     def now(self) -> int:
         """Return the instant, in microseconds since 1970."""

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from prometheus_client import parser
@@ -14,6 +14,8 @@ from exporter.config import Settings
 from exporter.service import Service
 from tests.oracle.brute_force import Sample, sample
 from tests.oracle.clock import FixedClock
+
+_SETTLED = timedelta(minutes=5)
 
 _OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
@@ -47,11 +49,18 @@ class PolledExporter:
 
 @contextmanager
 def polled_exporter(settings: Mapping[str, Any], now: datetime) -> Iterator[PolledExporter]:
-    """Start an exporter at a moment, poll once, and yield its pages."""
+    """Start an exporter at a moment, poll once, and yield its pages.
+
+    The merge requests of deployments that finished right before that moment are read when they are
+    final, between this poll and the next one; the numbers are still those of the poll.
+    """
     read = Settings.model_validate(settings)
+    clock = FixedClock(now)
     with (
-        Service(read, read.gitlab.token_source(), clock=FixedClock(now)) as service,
+        Service(read, read.gitlab.token_source(), clock=clock) as service,
         TestClient(service.app()) as client,
     ):
         assert service.poll(), "the poll is not complete"
+        with clock.at(now + _SETTLED):
+            service._read_links()
         yield PolledExporter(client)

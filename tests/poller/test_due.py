@@ -1,3 +1,4 @@
+from collections.abc import Collection
 from typing import Any
 
 import pytest
@@ -92,3 +93,29 @@ def test_a_clock_that_was_set_back_puts_nothing_off() -> None:
 @pytest.mark.parametrize(("minutes", "expected"), [(0.5, False), (1.9, False), (2, True)])
 def test_without_freshness_it_is_three_intervals(minutes: float, expected: bool) -> None:
     assert due(minutes, interval="1m", freshness=None) is expected
+
+
+def test_with_a_webhook_a_request_is_filled_with_those_that_wait_longest() -> None:
+    """So that events do not scatter the projects over the day, with a request for a few each."""
+    content = {
+        "gitlab": {"url": "http://gitlab", "token": "t"},
+        "projects": [APP],
+        "webhook": {"secret": "a-secret-of-the-webhook"},
+    }
+    projects = [
+        Project(number, f"app-{number}", polled_at=NOW - round(minutes * MINUTE))
+        for number, minutes in enumerate((10, 354, 355, 356, 20, 300))
+    ]
+
+    def choose(together: int, *, failing: Collection[int] = ()) -> list[int]:
+        due = Due(Settings.model_validate(content))
+        chosen = due.choose(projects, NOW, failing=failing, newest={}, together=together)
+        return [one.id for one in chosen]
+
+    assert choose(1) == [2, 3]
+    assert choose(2) == [2, 3]
+    assert choose(4) == [2, 3, 1, 5]
+    assert choose(2, failing=[0]) == [0, 2, 3, 1]
+    assert sorted(choose(40)) == [0, 1, 2, 3, 4, 5]
+    del projects[2:4]
+    assert choose(40) == []

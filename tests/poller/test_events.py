@@ -1,9 +1,5 @@
 """Events of GitLab and the polls that they cause, with everything between, on one clock."""
 
-import asyncio
-from typing import Any
-
-import httpx
 import pytest
 
 from exporter.simulator import SimulatedGitLab, World
@@ -11,39 +7,11 @@ from tests.clock import FakeClock
 from tests.poller.conftest import StartExporter
 from tests.poller.driven_exporter import DrivenExporter
 from tests.poller.estate import add_app, deploy
+from tests.poller.events import Events
 from tests.waiting import wait_until
-from tests.webhook.payloads import SECRET, content, headers
+from tests.webhook.payloads import SECRET
 
 WEBHOOK = {"secret": SECRET}
-
-
-class Events:
-    """Sends events to an exporter; its scheduler is this."""
-
-    def __init__(self, exporter: DrivenExporter, *, scheduling: bool = True) -> None:
-        self._exporter = exporter
-        self._due: list[float] = []
-        if scheduling:
-            exporter.service._named.begin(self._due.append)
-
-    def send(self, **changes: Any) -> str:
-        """Send an event; return what becomes of it."""
-
-        async def post() -> httpx.Response:
-            transport = httpx.ASGITransport(self._exporter.service.app())
-            async with httpx.AsyncClient(transport=transport, base_url="http://exporter") as client:
-                return await client.post("/webhook", content=content(**changes), headers=headers())
-
-        outcome: str = asyncio.run(post()).json()["event"]
-        return outcome
-
-    def poll(self) -> bool:
-        """Run the poll that events caused, if they caused one."""
-        caused = bool(self._due)
-        self._due.clear()
-        if caused:
-            self._exporter.service._named.poll()
-        return caused
 
 
 @pytest.fixture

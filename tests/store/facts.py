@@ -74,14 +74,11 @@ def save(
     return store.readings.save(project, reading, at=at, tiers=tiers, group_ids=groups)
 
 
-def link(
-    store: Store, linked: Mapping[int, Iterable[int]], *, final: bool = True, at: Instant = NOW
-) -> None:
+def link(store: Store, linked: Mapping[int, Iterable[int]], *, at: Instant = NOW) -> None:
     """Link merge requests, given by number, to deployments of the project ``top/app``."""
     store.links.save(
         APP,
         {number: [change(iid) for iid in iids] for number, iids in linked.items()},
-        final=set(linked) if final else set(),
         at=at,
     )
 

@@ -276,7 +276,7 @@ def test_a_killed_writer_leaves_the_store_whole(store_url: str, program: str) ->
     with Store.open(store_url) as store:
         check_filled(store)
         assert save(store, [seen(3, 3)], groups=[TOP]) == 1
-        store.links.save(APP, {2: [change(9)]}, final={2}, at=9)
+        store.links.save(APP, {2: [change(9)]}, at=9)
         assert ids(stored(store)) == [1, 2, 3]
     if store_url.startswith("sqlite:///"):
         with closing(connect(store_url.removeprefix("sqlite:///"))) as plain:

@@ -304,7 +304,7 @@ def test_pruning_a_project_leaves_the_merge_requests_of_others(store: Store) -> 
     save(store, [seen(1, 1)])
     save(store, [seen(2, 20, 103)], elsewhere, project=API, tiers={103: "production"})
     link(store, {1: [7]})
-    store.links.save(API, {2: [change(7, 4)]}, final={2}, at=NOW)
+    store.links.save(API, {2: [change(7, 4)]}, at=NOW)
     store.scope.save_poll(NOW, [APP, API])
     store.readings.prune(10)
     assert linked_to(stored(store, API)) == {2: {7}}
