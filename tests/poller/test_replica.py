@@ -19,7 +19,8 @@ from tests.clock import FakeClock
 from tests.poller.conftest import StartExporter
 from tests.poller.driven_exporter import DrivenExporter
 from tests.poller.estate import add_app, deploy
-from tests.poller.test_events import WEBHOOK, Events
+from tests.poller.events import Events
+from tests.poller.test_events import WEBHOOK
 from tests.poller.test_failures import ERRORS, STALE, UP
 from tests.postgres import Server, cut_every_connection, postgres
 from tests.waiting import wait_until
