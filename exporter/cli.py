@@ -271,8 +271,8 @@ def _serve(
     """Serve and poll until a signal ends it; ``address`` is where callers reach it."""
 
     def begin() -> None:
-        service.start()
         begin_serving()
+        service.start()
         log.info("listening on %s, polling %s", address, service.settings.gitlab.url)
 
     try:
