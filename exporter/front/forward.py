@@ -1,6 +1,7 @@
 """Passing a request on to the exporter's own pages, and their answer back, untouched."""
 
 import logging
+import re
 from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Self
@@ -39,6 +40,8 @@ _CONNECTION = frozenset(
 
 _KEPT = frozenset({"host", "content-length"})
 """Headers that no caller can have left out by naming them in Connection."""
+
+_FORBIDDEN = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 _NOT_ADDED = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 """Headers that the client would add where the caller sent none."""
@@ -79,7 +82,7 @@ class Forward:
             return
         try:
             headers = self._headers(scope)
-        except UnicodeDecodeError:
+        except ValueError:
             await _refuse(400, scope, receive, send)
             return
         request = Request(scope, receive)
@@ -100,7 +103,7 @@ class Forward:
                         "headers": _passed_back(answer.raw_headers),
                     }
                 )
-                async for piece, _ in answer.content.iter_chunks():
+                async for piece in answer.content.iter_any():
                     await send({"type": "http.response.body", "body": piece, "more_body": True})
                 await send({"type": "http.response.body"})
         except ClientDisconnect:
@@ -122,7 +125,14 @@ class Forward:
         )
 
     def _headers(self, scope: Scope) -> CIMultiDict[str]:
+        """Return the headers to pass on.
+
+        Raises:
+            ValueError: if one is no text, or has characters that may not be sent (RFC 9110, 5.5).
+        """
         pairs = [(name.decode("ascii"), value.decode("utf-8")) for name, value in scope["headers"]]
+        if any(_FORBIDDEN.search(value) for _, value in pairs):
+            raise ValueError("control characters in a header")
         left_out = {KEY_HEADER, *_CONNECTION}
         for name, value in pairs:
             if name == "connection":

@@ -82,8 +82,10 @@ def test_a_caller_cannot_show_a_key_of_its_own(pages: Pages) -> None:
     assert shown == [KEY]
 
 
-def test_a_header_that_is_no_text_is_refused(pages: Pages) -> None:
-    answer = raw(pages.port, b"GET / HTTP/1.1\r\nHost: h\r\nX: \xff\r\nConnection: close\r\n\r\n")
+@pytest.mark.parametrize("value", [b"\xff", b"\x01", b"a\x1fb", b"\x7f"])
+def test_a_header_that_is_no_text_is_refused(pages: Pages, value: bytes) -> None:
+    head = b"GET / HTTP/1.1\r\nHost: h\r\nX: " + value + b"\r\nConnection: close\r\n\r\n"
+    answer = raw(pages.port, head)
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert answer.endswith(b'{"error":"400 Bad Request"}')
     assert pages.asked == []
@@ -130,6 +132,14 @@ def test_head_is_answered_without_a_body(pages: Pages) -> None:
     answer, body = ask(pages.port, "/page", "HEAD")
     assert (answer.status, body) == (200, b"")
     assert answer.headers["content-length"] == str(len(b'{"path":"/page"}'))
+
+
+def test_after_an_answer_without_a_body_the_connection_goes_on(pages: Pages) -> None:
+    with closing(HTTPConnection("127.0.0.1", pages.port, timeout=10)) as connection:
+        for method, expected in (("HEAD", b""), ("GET", b'{"path":"/page"}')) * 2:
+            connection.request(method, "/page")
+            response = connection.getresponse()
+            assert (response.status, response.read()) == (200, expected)
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
