@@ -7,6 +7,8 @@ from http import HTTPStatus
 from typing import Self
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, TCPConnector
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.payload import AsyncIterablePayload
 from multidict import CIMultiDict
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
@@ -41,10 +43,23 @@ _CONNECTION = frozenset(
 _KEPT = frozenset({"host", "content-length"})
 """Headers that no caller can have left out by naming them in Connection."""
 
+_BODILESS = frozenset({"GET", "HEAD", "OPTIONS"})
+"""No page reads the body of such a request, so none is waited for."""
+
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 _NOT_ADDED = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 """Headers that the client would add where the caller sent none."""
+
+
+class _Body(AsyncIterablePayload):
+    """A body that comes as it likes: what is before it goes on at once, for that may be refused."""
+
+    async def write_with_length(
+        self, writer: AbstractStreamWriter, content_length: int | None
+    ) -> None:
+        writer.send_headers()
+        await super().write_with_length(writer, content_length)
 
 
 class Forward:
@@ -92,7 +107,7 @@ class Forward:
                 request.method,
                 self._url(scope),
                 headers=headers,
-                data=request.stream() if _has_body(request) else None,
+                data=_Body(request.stream()) if _has_body(request) else None,
                 allow_redirects=False,
             ) as answer:
                 began = True
@@ -134,6 +149,8 @@ class Forward:
         if any(_FORBIDDEN.search(value) for _, value in pairs):
             raise ValueError("control characters in a header")
         left_out = {KEY_HEADER, *_CONNECTION}
+        if scope["method"] in _BODILESS:
+            left_out.add("content-length")
         for name, value in pairs:
             if name == "connection":
                 left_out |= {one.strip().lower() for one in value.split(",")} - _KEPT
@@ -144,6 +161,8 @@ class Forward:
 
 def _has_body(request: Request) -> bool:
     headers = request.headers
+    if request.method in _BODILESS:
+        return False
     return "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
 
 

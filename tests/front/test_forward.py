@@ -91,7 +91,7 @@ def test_a_header_that_is_no_text_is_refused(pages: Pages, value: bytes) -> None
     assert pages.asked == []
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "GET", "OPTIONS"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
 def test_a_body_comes_through(pages: Pages, method: str) -> None:
     body = bytes(range(256)) * 1000
     with closing(HTTPConnection("127.0.0.1", pages.port, timeout=10)) as connection:
@@ -113,6 +113,16 @@ def test_an_answer_may_come_before_the_body_did(pages: Pages) -> None:
     with socket.create_connection(("127.0.0.1", pages.port), timeout=10) as connection:
         connection.sendall(head)
         assert connection.recv(65536).startswith(b"HTTP/1.1 413 ")
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
+@pytest.mark.parametrize("header", ["Transfer-Encoding: chunked", "Content-Length: 9"])
+def test_a_body_that_nobody_reads_is_not_waited_for(pages: Pages, method: str, header: str) -> None:
+    head = f"{method} /x HTTP/1.1\r\nHost: h\r\n{header}\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", pages.port), timeout=10) as connection:
+        connection.sendall(head.encode())
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+    assert pages.last["body"] == b""
 
 
 def test_status_headers_and_body_come_back(pages: Pages) -> None:
