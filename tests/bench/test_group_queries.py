@@ -7,6 +7,7 @@ is about another range, so that no answer is one that was kept.
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import timedelta
+from shutil import copy
 from statistics import median
 from time import perf_counter
 from typing import TypeVar
@@ -45,13 +46,16 @@ def database(fleet: Fleet, postgres: Server) -> Iterator[GitLabDatabase]:
 def exporters(
     fleet: Fleet, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, Exporter]]:
-    """The exporter with each aggregation, over one store."""
-    path = tmp_path_factory.mktemp("bench") / "dora.db"
+    """The exporter with each aggregation, over equal stores: each wants one of its own."""
+    folder = tmp_path_factory.mktemp("bench")
+    path = folder / "dora.db"
     with Store.open(f"sqlite:///{path}") as store:
         fleet.fill(store)
     with ExitStack() as stack:
         yield {
-            one: stack.enter_context(Exporter.over(path, aggregation=one))
+            one: stack.enter_context(
+                Exporter.over(Path(copy(path, folder / f"{one}.db")), aggregation=one)
+            )
             for one in SOURCES.values()
         }
 
