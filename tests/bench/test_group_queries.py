@@ -7,6 +7,7 @@ is about another range, so that no answer is one that was kept.
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import timedelta
+from pathlib import Path
 from shutil import copy
 from statistics import median
 from time import perf_counter
