@@ -117,16 +117,17 @@ class Sandbox:
             f"mkdir {layers}/upper {layers}/work {root}",
             f"mount -t overlay overlay -o {branches} {root}",
         ]
-        for part in _IMAGE:
-            lines += [f"mkdir -p {root}{part}", *_open_way(root, part)]
-            lines += [f"mount --bind {part} {root}{part}"]
-            lines += [f"mount -o remount,bind,ro {root}{part}"]
         lines += [f"echo 127.0.0.1 {host} >>{root}/etc/hosts" for host in self.hosts]
         for mount in container.get("volumeMounts", []):
             place = f"{root}{mount['mountPath']}"
             lines += [f"mkdir -p {place}", f"mount --bind {self.volume(mount['name'])} {place}"]
             if mount.get("readOnly"):
                 lines += [f"mount -o remount,bind,ro {place}"]
+        # After the volumes, one of which is /tmp: a virtual environment may be there.
+        for part in _IMAGE:
+            lines += [f"mkdir -p {root}{part}", *_open_way(root, part)]
+            lines += [f"mount --bind {part} {root}{part}"]
+            lines += [f"mount -o remount,bind,ro {root}{part}"]
         lines += [f"mount -t proc proc {root}/proc", f"mount --rbind /dev {root}/dev"]
         if security.get("readOnlyRootFilesystem"):
             lines += [f"mount -o remount,ro {root}"]
