@@ -17,7 +17,7 @@ from exporter import __version__
 from exporter.backfill import BackfillError, backfill, extra_label
 from exporter.clock import SystemClock
 from exporter.config import ConfigError, Duration, Settings, load
-from exporter.front.forward import IDLE_SECONDS, LOOPBACK
+from exporter.front.messages import IDLE_SECONDS, LOOPBACK
 from exporter.front.process import Front, FrontError
 from exporter.logs import FORMATS, LEVELS, configure
 from exporter.service import Service

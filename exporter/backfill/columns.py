@@ -73,7 +73,7 @@ def columns(
             # What was counted for a tier that no environment has any more cannot be dated.
             yield Columns(tier, known, [total] * len(known), [None] * len(known), {}, {})
             continue
-        timeline = view.timeline(container, [tier])
+        timeline = view.timeline(container, [tier], keep=False)
         finished = timeline.finished
         until = [int(finished.searchsorted(end, "right")) for end in ends]
         current: dict[str, Column] = {}

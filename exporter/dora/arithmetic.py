@@ -27,17 +27,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, timedelta, tzinfo
 from enum import StrEnum
-from operator import attrgetter
+from itertools import pairwise
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from exporter.dora.calendar import Bucket, day_begins, day_of
+from exporter.dora.columns import DeploymentColumns, Integers
 from exporter.dora.facts import Deployment
 from exporter.instant import MICROSECONDS, Instant, microseconds
 
-Integers = NDArray[np.int64]
 Numbers = NDArray[np.float64]
 
 PERCENTILES = (50, 75, 95)
@@ -66,19 +66,6 @@ class LeadTimeRules:
         if self.target_branches and target_branch not in self.target_branches:
             return False
         return author not in self.excluded_authors
-
-
-@dataclass(frozen=True, slots=True)
-class LeadTime:
-    """The lead time of one merge request in one environment.
-
-    ``before_merge`` marks one that was deployed before it was merged and so counts as 0.
-    """
-
-    deployed_at: Instant
-    environment_id: int
-    seconds: float
-    before_merge: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,13 +99,16 @@ class Timeline:
     @classmethod
     def of(cls, deployments: Iterable[Deployment], rules: LeadTimeRules) -> Self:
         """Order deployments, given in any order and each once, and apply the rules to them."""
-        ordered = sorted(deployments, key=attrgetter("finished_at", "id"))
-        taken = [one for deployment in ordered for one in lead_times(deployment, rules)]
+        columns = DeploymentColumns.of(deployments)
+        order = np.lexsort((columns.ids, columns.finished))
+        changes = lead_times(columns, rules)
+        ordered = np.lexsort((changes.iids, _ranks(order)[changes.deployments]))
+        positions = changes.deployments[ordered]
         return cls(
-            np.array([deployment.finished_at for deployment in ordered], np.int64),
-            np.array([one.deployed_at for one in taken], np.int64),
-            np.array([one.environment_id for one in taken], np.int64),
-            np.array([one.seconds for one in taken], np.float64),
+            columns.finished[order],
+            columns.finished[positions],
+            columns.environments[positions],
+            changes.seconds[ordered],
         )
 
     @classmethod
@@ -179,25 +169,62 @@ class Timeline:
     __hash__ = None  # type: ignore[assignment]
 
 
-def lead_times(deployment: Deployment, rules: LeadTimeRules) -> list[LeadTime]:
-    """Return the lead times that count for one deployment, one for each merge request."""
-    if deployment.first and not rules.include_first:
-        return []
-    taken = []
-    for merge_request in deployment.merge_requests:
-        if merge_request.merged_at is None:
-            continue
-        if rules.counts(merge_request.target_branch, merge_request.author):
-            waited = deployment.finished_at - merge_request.merged_at
-            taken.append(
-                LeadTime(
-                    deployment.finished_at,
-                    deployment.environment_id,
-                    max(waited, 0) / MICROSECONDS,
-                    before_merge=waited < 0,
-                )
-            )
-    return taken
+@dataclass(frozen=True, slots=True, eq=False)
+class LeadTimes:
+    """The lead times that count, in any order.
+
+    ``deployments`` are positions in the columns that they were taken from, ``iids`` those of their
+    merge requests.
+    """
+
+    deployments: Integers
+    iids: Integers
+    seconds: Numbers
+
+
+def lead_times(columns: DeploymentColumns, rules: LeadTimeRules) -> LeadTimes:
+    """Return the lead time of each merge request that counts."""
+    kinds = [rules.counts(*one) for one in columns.kinds_of_changes]
+    counting = np.array(kinds, np.bool_)[columns.kinds]
+    if not rules.include_first:
+        counting &= columns.first[columns.deployments] == 0
+    deployments = columns.deployments[counting]
+    waited = columns.finished[deployments] - columns.merged_at[counting]
+    return LeadTimes(
+        deployments, columns.iids[counting], np.maximum(waited, 0) / float(MICROSECONDS)
+    )
+
+
+def timelines(columns: DeploymentColumns, rules: LeadTimeRules) -> dict[int, dict[int, "Timeline"]]:
+    """Return the timeline of each environment, by project and environment."""
+    order = np.lexsort((columns.ids, columns.finished, columns.environments))
+    environments = columns.environments[order]
+    begins = np.flatnonzero(np.diff(environments, prepend=environments[:1] - 1))
+    finished = columns.finished[order]
+    changes = lead_times(columns, rules)
+    ranks = _ranks(order)[changes.deployments]
+    ordered = np.lexsort((changes.iids, ranks))
+    ranks, seconds = ranks[ordered], changes.seconds[ordered]
+    cuts = [*begins.tolist(), len(order)]
+    rows = ranks.searchsorted(cuts).tolist()
+    found: dict[int, dict[int, Timeline]] = {}
+    for (begin, end), (first, last) in zip(pairwise(cuts), pairwise(rows), strict=True):
+        environment = environments[begin]
+        # Copies: a part must not keep the whole in memory.
+        found.setdefault(int(columns.projects[order[begin]]), {})[int(environment)] = Timeline(
+            finished[begin:end].copy(),
+            finished[ranks[first:last]],
+            np.broadcast_to(environment, last - first),
+            seconds[first:last].copy(),
+        )
+    return found
+
+
+def _ranks(order: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return, for each element, its place in an order."""
+    ranks = np.empty_like(order)
+    ranks[order] = np.arange(len(order))
+    return ranks
 
 
 def quantile(ordered: Sequence[float] | Numbers, fraction: float) -> float:

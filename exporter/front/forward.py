@@ -15,14 +15,9 @@ from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 from yarl import URL
 
-from exporter.front.messages import KEY_HEADER
+from exporter.front.messages import IDLE_SECONDS, KEY_HEADER, LOOPBACK
 
 log = logging.getLogger(__name__)
-
-LOOPBACK = "127.0.0.1"
-
-IDLE_SECONDS = 30
-"""How long connections to the exporter stay open without a request."""
 
 _CONNECT_SECONDS = 10.0
 

@@ -5,6 +5,12 @@ from dataclasses import dataclass
 KEY_HEADER = "x-exporter-front"
 """The header by which the exporter's pages know a request as the front's."""
 
+LOOPBACK = "127.0.0.1"
+"""Where the exporter's pages are for the front."""
+
+IDLE_SECONDS = 30
+"""How long connections between the two stay open without a request."""
+
 
 @dataclass(frozen=True, slots=True)
 class Begin:

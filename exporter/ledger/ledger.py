@@ -1,18 +1,20 @@
 """Following the store: only the projects that changed are read again, whoever changed them."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Mapping
 from threading import Lock
 
 from exporter.batches import in_batches
 from exporter.config import Settings
-from exporter.dora.arithmetic import Timeline
-from exporter.dora.facts import Deployment
+from exporter.dora.arithmetic import timelines
 from exporter.ledger.view import Timelines, View
 from exporter.rules import lead_time_rules, tier_of
 from exporter.store import Store
 
 _PROJECTS_A_QUERY = 50
-"""So that the rows of only so many projects are in memory as objects at one time."""
+"""So that a statement stays short."""
+
+_MANY = 500
+"""More projects than that are read together with all others, sooner than each by look-ups."""
 
 
 class Ledger:
@@ -38,7 +40,8 @@ class Ledger:
             ids = [one.id for one in scope.projects]
             wanted = [one for one in ids if one in stale or one not in self._timelines]
             read: dict[int, Timelines] = {one: {} for one in wanted}
-            for part in in_batches(wanted, _PROJECTS_A_QUERY):
+            many = len(wanted) > _MANY
+            for part in [None] if many else in_batches(wanted, _PROJECTS_A_QUERY):
                 read.update(self._read(part))
             # New dictionaries: views that were given out must not change.
             self._timelines = {
@@ -58,17 +61,11 @@ class Ledger:
                 rules=self._rules,
             )
 
-    def _read(self, project_ids: Collection[int]) -> Iterator[tuple[int, Timelines]]:
-        for project_id, deployments in self._store.history.deployments(
-            project_ids, with_first=self._rules.include_first
-        ):
-            by_environment: dict[int, list[Deployment]] = {}
-            for one in deployments:
-                by_environment.setdefault(one.environment_id, []).append(one)
-            yield (
-                project_id,
-                {
-                    environment_id: Timeline.of(part, self._rules)
-                    for environment_id, part in by_environment.items()
-                },
-            )
+    def _read(self, project_ids: Collection[int] | None) -> Mapping[int, Timelines]:
+        rules = self._rules
+        columns = self._store.history.columns(
+            project_ids,
+            with_first=rules.include_first,
+            with_kinds=bool(rules.target_branches or rules.excluded_authors),
+        )
+        return timelines(columns, rules)

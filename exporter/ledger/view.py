@@ -96,24 +96,34 @@ class View:
             for tier in self._tiers.get(project.id, {}).values()
         )
 
-    def timeline(self, container: Project | Group, tiers: Collection[str]) -> Timeline:
+    def timeline(
+        self, container: Project | Group, tiers: Collection[str], *, keep: bool = True
+    ) -> Timeline:
         """Return the deployments and lead times of a project or group in some tiers.
 
         It ends, for each project, where the last complete poll of it began: what lies behind may
         be known by half.
+
+        Args:
+            container: the project or group.
+            tiers: those that are taken together.
+            keep: whether that of a group is kept for the next question: those of all groups would
+                take more memory than the whole history.
         """
         if isinstance(container, Project):
             return Timeline.merged(self._parts(container, tiers))
         key = _key(container, tiers)
         merged = self._merged.get(key)
         if merged is None:
-            merged = self._merged[key] = Timeline.merged(
+            merged = Timeline.merged(
                 [
                     part
                     for project in self._members[container.id]
                     for part in self._parts(project, tiers)
                 ]
             )
+            if keep:
+                self._merged[key] = merged
         return merged
 
     def lead_times(

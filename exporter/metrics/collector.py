@@ -1,6 +1,6 @@
 """Tables as families of prometheus-client: the slow way, for what is seldom asked."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Generic, TypeVar
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -28,7 +28,10 @@ class _FamilyCollector(Collector, Generic[T]):
     """Gives one family."""
 
     def __init__(
-        self, family: Family, values: ValuesOf[T], rows: Sequence[tuple[tuple[str, ...], T]]
+        self,
+        family: Family,
+        values: ValuesOf[T],
+        rows: Callable[[], Sequence[tuple[tuple[str, ...], T]]],
     ) -> None:
         self._family = family
         self._values = values
@@ -41,7 +44,7 @@ class _FamilyCollector(Collector, Generic[T]):
     def collect(self) -> Iterator[Metric]:
         """Give the family with its samples."""
         metric = new_metric(self._family)
-        for labels, row in self._rows:
+        for labels, row in self._rows():
             for more, number in self._values(row):
                 metric.add_metric((*labels, *more), number)
         yield metric

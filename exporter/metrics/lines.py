@@ -36,7 +36,9 @@ def comments(family: Family, wanted: Format) -> bytes:
 
 def lines_of(table: Table[T]) -> Iterator[tuple[Family, Iterator[bytes]]]:
     """Give each family with the lines of its samples, some hundred at a time."""
-    rows = [(*_around_percentile(table.labels, labels), content) for labels, content in table.rows]
+    rows = [
+        (*_around_percentile(table.labels, labels), content) for labels, content in table.rows()
+    ]
     for family, values in table.families:
         yield family, _lines(family.name, values, rows)
 

@@ -66,7 +66,7 @@ def _rows(
             # Environments that change their tier take their history along, but never a count.
             rows.append(Row(tier, total, None, {}, {}))
             continue
-        timeline = view.timeline(container, [tier])
+        timeline = view.timeline(container, [tier], keep=False)
         current: dict[str, Period] = {}
         before: dict[str, Period] = {}
         for window in settings.windows:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from operator import attrgetter
 from typing import Generic, TypeVar
 
@@ -32,30 +33,40 @@ _PeriodsOf = Callable[[Row], Mapping[str, Period]]
 class Table(Generic[T]):
     """Some families over the same rows.
 
-    ``labels`` names the labels of a row, ``rows`` has their values and what the numbers are taken
-    from, ``families`` says how.
+    ``labels`` names the labels of a row, ``rows`` gives their values and what the numbers are taken
+    from, ``families`` says how. The rows are made when they are first asked for.
     """
 
     labels: Sequence[str]
-    rows: Sequence[tuple[tuple[str, ...], T]]
+    rows: Callable[[], Sequence[tuple[tuple[str, ...], T]]]
     families: Sequence[tuple[Family, ValuesOf[T]]]
 
 
 def dora_tables(snapshot: Snapshot) -> tuple[Table[Row], Table[Row]]:
     """Return the numbers of projects and those of groups, in the order of the exposition."""
-    projects = [
-        ((str(project.id), project.path, project.group, row.tier), row)
-        for project, rows in snapshot.projects
-        for row in rows
-    ]
-    groups = [
-        ((str(group.id), group.path, str(group.level), row.tier), row)
-        for group, rows in snapshot.groups
-        for row in rows
-    ]
     return (
-        Table(PROJECT_LABELS, projects, _PROJECT_FAMILIES),
-        Table(GROUP_LABELS, groups, _GROUP_FAMILIES),
+        Table(
+            PROJECT_LABELS,
+            cache(
+                lambda: [
+                    ((str(project.id), project.path, project.group, row.tier), row)
+                    for project, rows in snapshot.projects
+                    for row in rows
+                ]
+            ),
+            _PROJECT_FAMILIES,
+        ),
+        Table(
+            GROUP_LABELS,
+            cache(
+                lambda: [
+                    ((str(group.id), group.path, str(group.level), row.tier), row)
+                    for group, rows in snapshot.groups
+                    for row in rows
+                ]
+            ),
+            _GROUP_FAMILIES,
+        ),
     )
 
 
@@ -63,10 +74,12 @@ def errors_table(snapshot: Snapshot, errors: Mapping[int, int]) -> Table[int]:
     """Return how many polls of each project failed."""
     return Table(
         POLL_ERRORS.labels,
-        [
-            ((str(project.id), project.path, project.group), errors.get(project.id, 0))
-            for project, _ in snapshot.projects
-        ],
+        cache(
+            lambda: [
+                ((str(project.id), project.path, project.group), errors.get(project.id, 0))
+                for project, _ in snapshot.projects
+            ]
+        ),
         ((POLL_ERRORS, lambda number: (((), number),)),),
     )
 

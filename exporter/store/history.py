@@ -1,15 +1,22 @@
 """What the numbers are made of: the reading side of the facts."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator
-from itertools import groupby
-from operator import itemgetter
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
 
+import numpy as np
 from sqlalchemy import select
 
-from exporter.dora.facts import Deployment, Environment, MergeRequest
+from exporter.dora.columns import DeploymentColumns, Integers
+from exporter.dora.facts import Environment
 from exporter.store import schema
 from exporter.store.engine import Database
+from exporter.store.rows import rows_of
+
+_IIDS = 2**32
+"""GitLab counts the merge requests of a project in fewer bits than these, and projects too."""
+
+_Rows = Iterable[Sequence[tuple[int, ...]]]
 
 
 class HistoryStore:
@@ -18,63 +25,49 @@ class HistoryStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def deployments(
-        self, project_ids: Collection[int], *, with_first: bool
-    ) -> Iterator[tuple[int, list[Deployment]]]:
-        """Yield, by project, its stored deployments.
+    def columns(
+        self, project_ids: Collection[int] | None, *, with_first: bool, with_kinds: bool
+    ) -> DeploymentColumns:
+        """Return the stored deployments of some projects, of all that are stored if None.
 
-        Some may have finished after the last complete poll of the project, and their merge
-        requests not be read yet. The merge requests of first deployments come only where
-        ``with_first`` asks for them.
+        Some may have finished after the last complete poll of their project, and their merge
+        requests not be read yet.
+
+        Args:
+            project_ids: of which projects. Of many, all are had sooner.
+            with_first: whether the merge requests of first deployments are wanted.
+            with_kinds: whether target branches and authors are; else all are the same, and empty.
         """
-        deployments = schema.deployments
-        merge_requests, links = schema.merge_requests, schema.links
-        asked = deployments.c.project_id.in_(list(project_ids))
-        linked_to = select(
+        deployments, merge_requests, links = schema.deployments, schema.merge_requests, schema.links
+        facts = select(
+            deployments.c.id,
             deployments.c.project_id,
-            links.c.deployment_id,
-            merge_requests.c.iid,
-            merge_requests.c.merged_at,
-            merge_requests.c.target_branch,
-            merge_requests.c.author,
-        ).select_from(
-            deployments.join(links, links.c.deployment_id == deployments.c.id).join(
-                merge_requests,
-                (merge_requests.c.project_id == deployments.c.project_id)
-                & (merge_requests.c.iid == links.c.iid),
-            )
+            deployments.c.environment_id,
+            deployments.c.finished_at,
+            deployments.c.first,
         )
-        if not with_first:
-            linked_to = linked_to.where(~deployments.c.first)
-        with self._database.reading() as connection:
-            linked: dict[int, list[MergeRequest]] = defaultdict(list)
-            for _, deployment_id, *merge_request in connection.execute(linked_to.where(asked)):
-                linked[deployment_id].append(MergeRequest(*merge_request))
-            rows = connection.execute(
-                select(
-                    deployments.c.project_id,
-                    deployments.c.id,
-                    deployments.c.environment_id,
-                    deployments.c.finished_at,
-                    deployments.c.first,
-                )
-                .where(asked)
-                .order_by(deployments.c.project_id, deployments.c.finished_at)
+        # Of a project and an iid one number is made, to look for.
+        key = merge_requests.c.project_id * _IIDS + merge_requests.c.iid
+        linked = select(links.c.deployment_id, links.c.iid)
+        kinds = (merge_requests.c.target_branch, merge_requests.c.author) if with_kinds else ()
+        changes = select(key, merge_requests.c.merged_at, *kinds).where(
+            merge_requests.c.merged_at.is_not(None)
+        )
+        if project_ids is not None:
+            asked = list(project_ids)
+            facts = facts.where(deployments.c.project_id.in_(asked))
+            linked = linked.join(deployments, deployments.c.id == links.c.deployment_id).where(
+                deployments.c.project_id.in_(asked)
             )
-            for project_id, group in groupby(rows, key=itemgetter(0)):
-                yield (
-                    project_id,
-                    [
-                        Deployment(
-                            row.id,
-                            row.environment_id,
-                            row.finished_at,
-                            row.first,
-                            tuple(linked.pop(row.id, ())),
-                        )
-                        for row in group
-                    ],
-                )
+            changes = changes.where(merge_requests.c.project_id.in_(asked))
+        known: dict[tuple[str, str], int] = {} if with_kinds else {("", ""): 0}
+        # The three are joined here: a database looks up each row of many by itself.
+        with self._database.reading() as connection:
+            found = _integers(rows_of(connection, facts.order_by(deployments.c.id)), 5)
+            pairs = _integers(rows_of(connection, linked), 2)
+            rows = rows_of(connection, changes)
+            merged = _integers(_with_kind(rows, known), 3) if with_kinds else _integers(rows, 2)
+        return _joined(found, pairs, merged, list(known), with_first=with_first)
 
     def environments(self, project_ids: Collection[int]) -> dict[int, list[Environment]]:
         """Return, by project, every environment it has or had."""
@@ -101,3 +94,44 @@ class HistoryStore:
                 select(counters.c.kind, counters.c.id, counters.c.tier, counters.c.deployments)
             )
             return {(kind, number, tier): total for kind, number, tier, total in rows}
+
+
+def _integers(batches: _Rows, width: int) -> Integers:
+    """Return rows as an array with a row for each column."""
+    parts = [np.array(rows, np.int64).T for rows in batches]
+    return np.concatenate([np.empty((width, 0), np.int64), *parts], axis=1)
+
+
+def _with_kind(
+    batches: Iterable[Sequence[tuple[Any, ...]]], known: dict[tuple[str, str], int]
+) -> _Rows:
+    """Put the number of a merge request's kind in the place of its branch and author."""
+    for rows in batches:
+        yield [
+            (key, merged_at, known.setdefault((branch, author), len(known)))
+            for key, merged_at, branch, author in rows
+        ]
+
+
+def _joined(
+    facts: Integers,
+    linked: Integers,
+    merged: Integers,
+    kinds_of_changes: Sequence[tuple[str, str]],
+    *,
+    with_first: bool,
+) -> DeploymentColumns:
+    ids, projects, _, _, first = facts
+    deployments = ids.searchsorted(linked[0])
+    if not with_first:
+        wanted = first[deployments] == 0
+        deployments, linked = deployments[wanted], linked[:, wanted]
+    keys, merged_at, *kind = merged[:, np.argsort(merged[0], kind="stable")]
+    asked = projects[deployments] * _IIDS + linked[1]
+    places = keys.searchsorted(asked)
+    there = places < len(keys)
+    there[there] = keys[places[there]] == asked[there]
+    merged_at, *kind = (one[places[there]] for one in (merged_at, *kind))
+    kinds = kind[0] if kind else np.zeros_like(merged_at)
+    linked = np.stack([deployments[there], linked[1][there], merged_at, kinds])
+    return DeploymentColumns.joined(facts, linked, kinds_of_changes)

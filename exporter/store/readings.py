@@ -314,29 +314,33 @@ class ReadingStore:
         merge_requests, projects = schema.merge_requests, schema.projects
         old = deployments.c.finished_at < before
         with self._database.writing() as connection:
-            losing = select(deployments.c.project_id).where(old)
-            connection.execute(
-                update(projects).where(projects.c.id.in_(losing)).values(complete=False)
-            )
-            note_changes(connection, set(connection.execute(losing.distinct()).scalars()))
-            _remember_oldest(connection, old)
-            connection.execute(
-                delete(links).where(links.c.deployment_id.in_(select(deployments.c.id).where(old)))
-            )
-            gone = connection.execute(delete(deployments).where(old)).rowcount
-            if gone:
-                key = (merge_requests.c.project_id, merge_requests.c.iid)
-                still_linked = select(deployments.c.project_id, links.c.iid).join(
-                    links, links.c.deployment_id == deployments.c.id
-                )
-                # A set difference, because a look-up for each merge request takes minutes.
-                unlinked = select(*key).except_(still_linked)
-                connection.execute(delete(merge_requests).where(tuple_(*key).in_(unlinked)))
             connection.execute(
                 update(projects)
                 .where(projects.c.covered_since < before)
                 .values(covered_since=before)
             )
+            losing = set(
+                connection.execute(select(deployments.c.project_id).where(old).distinct()).scalars()
+            )
+            if not losing:
+                return 0
+            for some in in_batches(sorted(losing), _PARAMETERS):
+                connection.execute(
+                    update(projects).where(projects.c.id.in_(some)).values(complete=False)
+                )
+                _remember_oldest(connection, some, old)
+            note_changes(connection, losing)
+            connection.execute(
+                delete(links).where(links.c.deployment_id.in_(select(deployments.c.id).where(old)))
+            )
+            gone = connection.execute(delete(deployments).where(old)).rowcount
+            key = (merge_requests.c.project_id, merge_requests.c.iid)
+            still_linked = select(deployments.c.project_id, links.c.iid).join(
+                links, links.c.deployment_id == deployments.c.id
+            )
+            # A set difference, because a look-up for each merge request takes minutes.
+            unlinked = select(*key).except_(still_linked)
+            connection.execute(delete(merge_requests).where(tuple_(*key).in_(unlinked)))
         return gone
 
 
@@ -384,7 +388,9 @@ def _stored(connection: Connection, ids: Iterable[int]) -> set[int]:
     return stored
 
 
-def _remember_oldest(connection: Connection, old: ColumnElement[bool]) -> None:
+def _remember_oldest(
+    connection: Connection, project_ids: Sequence[int], old: ColumnElement[bool]
+) -> None:
     """Let environments whose oldest success nobody knows remember the oldest one they lose."""
     deployments, environments = schema.deployments, schema.environments
     lost = (
@@ -394,7 +400,10 @@ def _remember_oldest(connection: Connection, old: ColumnElement[bool]) -> None:
     )
     connection.execute(
         update(environments)
-        .where(environments.c.oldest_deployment_id.is_(None))
+        .where(
+            environments.c.project_id.in_(project_ids),
+            environments.c.oldest_deployment_id.is_(None),
+        )
         .values(oldest_deployment_id=lost)
     )
 

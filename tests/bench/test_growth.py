@@ -30,7 +30,7 @@ def cost(folder: Path, projects: int) -> tuple[float, float, float]:
             pid = exporter.pid
 
             def spent(reached: Callable[[], bool]) -> float:
-                wait_until(reached, PATIENCE)
+                wait_until(reached, PATIENCE, every=1)
                 return settled(lambda: processor_seconds(pid))
 
             first = spent(lambda: not math.isnan(polled_at(exporter)))

@@ -46,21 +46,23 @@ def test_a_million_deployments(tmp_path: Path, capsys: pytest.CaptureFixture[str
         write_config(tmp_path, instance.url, interval="40s")
         with running(tmp_path) as exporter:
             began = polled_at(exporter)
-            wait_until(lambda: polled_at(exporter) > began, PATIENCE)
+            wait_until(lambda: polled_at(exporter) > began, PATIENCE, every=1)
             before = counted(exporter)
 
         began_at = time.monotonic()
         with running(tmp_path) as exporter:
             ready = f"{exporter.url}/-/ready"
-            wait_until(lambda: requests.get(ready, timeout=60).status_code == 200, PATIENCE)
+            wait_until(
+                lambda: requests.get(ready, timeout=60).status_code == 200, PATIENCE, every=1
+            )
             restart = time.monotonic() - began_at
 
             pid = exporter.pid
             began = polled_at(exporter)
-            wait_until(lambda: polled_at(exporter) > began, PATIENCE)
+            wait_until(lambda: polled_at(exporter) > began, PATIENCE, every=1)
             idle = settled(lambda: processor_seconds(pid))
             instance.deploy(NEW)
-            wait_until(lambda: counted(exporter) >= before + NEW, PATIENCE)
+            wait_until(lambda: counted(exporter) >= before + NEW, PATIENCE, every=1)
             poll = settled(lambda: processor_seconds(pid)) - idle
             assert counted(exporter) == before + NEW
             resident, shared = megabytes(pid, "Rss"), megabytes(pid, "Pss")

@@ -14,11 +14,12 @@ from exporter.dora.arithmetic import (
     Timeline,
     deployment_frequency,
     lead_time_for_changes,
-    lead_times,
     previous,
+    timelines,
     trailing,
 )
 from exporter.dora.calendar import Bucket, Interval, buckets
+from exporter.dora.columns import DeploymentColumns
 from exporter.dora.facts import Deployment, MergeRequest
 from exporter.instant import MICROSECONDS, Instant, from_datetime, microseconds
 
@@ -95,26 +96,22 @@ def test_the_documented_array_of_deployment_frequency() -> None:
 # Which merge requests count.
 
 
-def test_deployed_before_the_merge_counts_as_zero_and_is_marked() -> None:
-    early, usual = lead_times(deployed(NOON, -2, 1), DEFAULT)
-    assert (early.seconds, early.before_merge) == (0, True)
-    assert (usual.seconds, usual.before_merge) == (86_400, False)
+def test_deployed_before_the_merge_counts_as_zero() -> None:
+    assert list(timeline(deployed(NOON, -2, 1)).seconds) == [0, 86_400]
 
 
-def test_deployed_at_the_moment_of_the_merge_is_not_before_it() -> None:
-    (taken,) = lead_times(deployed(NOON, 0), DEFAULT)
-    assert (taken.seconds, taken.before_merge) == (0, False)
+def test_deployed_at_the_moment_of_the_merge_counts_as_zero() -> None:
+    assert list(timeline(deployed(NOON, 0)).seconds) == [0]
 
 
 def test_a_lead_time_keeps_its_microseconds() -> None:
     change = MergeRequest(1, NOON - 1_500_001, "main", "ada")
-    (taken,) = lead_times(Deployment(2, 1, NOON, merge_requests=(change,)), DEFAULT)
-    assert taken.seconds == 1.500001
+    assert list(timeline(Deployment(2, 1, NOON, merge_requests=(change,))).seconds) == [1.500001]
 
 
 def test_a_merge_request_without_a_merge_time_has_no_lead_time() -> None:
     change = MergeRequest(1, None, "main", "ada")
-    assert lead_times(Deployment(2, 1, NOON, merge_requests=(change,)), DEFAULT) == []
+    assert list(timeline(Deployment(2, 1, NOON, merge_requests=(change,))).seconds) == []
 
 
 @pytest.mark.parametrize(("include_first", "expected"), [(False, []), (True, [900 * 86_400.0])])
@@ -123,7 +120,7 @@ def test_a_first_deployment_brings_its_lead_times_only_where_wanted(
 ) -> None:
     rules = LeadTimeRules(include_first=include_first)
     first = Deployment(2, 1, NOON, first=True, merge_requests=(merged(900),))
-    assert [taken.seconds for taken in lead_times(first, rules)] == expected
+    assert list(timeline(first, rules=rules).seconds) == expected
 
 
 def test_a_first_deployment_is_a_deployment_all_the_same() -> None:
@@ -449,3 +446,17 @@ def test_days_add_up_to_the_whole(history: list[tuple[int, int, list[int], bool]
     assert [sum(count or 0 for count in daily)] == deployment_frequency(
         line, days(*span, Interval.ALL), ALWAYS
     )
+
+
+@given(histories, st.booleans())
+def test_each_environment_has_the_timeline_of_its_deployments(
+    history: list[tuple[int, int, list[int], bool]], include_first: bool
+) -> None:
+    rules = LeadTimeRules(include_first=include_first)
+    deployments = made(history)
+    found = timelines(DeploymentColumns.of(deployments, 7), rules)
+    by_environment: dict[int, list[Deployment]] = {}
+    for one in deployments:
+        by_environment.setdefault(one.environment_id, []).append(one)
+    wanted = {one: Timeline.of(part, rules) for one, part in by_environment.items()}
+    assert found == ({7: wanted} if wanted else {})

@@ -17,6 +17,7 @@ from exporter.metrics.snapshot import take_snapshot
 from exporter.service import Service
 from tests.gitlab.clock import LockstepClock
 from tests.gitlab.server import Answering, Asked, ScriptedServer, Told
+from tests.store.facts import history_of
 
 RECORDED = Path(__file__).parents[3] / "shared" / "recorded"
 PROJECT, PATH = 12345678, "top/app"
@@ -100,8 +101,7 @@ def poll(service: Service) -> None:
 
 
 def stored(service: Service) -> dict[int, Deployment]:
-    history = service.store.history.deployments([PROJECT], with_first=True)
-    return {one.id: one for one in dict(history).get(PROJECT, [])}
+    return {one.id: one for one in history_of(service.store, [PROJECT]).get(PROJECT, [])}
 
 
 def rows(service: Service) -> Mapping[str, Any]:

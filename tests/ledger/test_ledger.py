@@ -6,7 +6,8 @@ from unittest.mock import patch
 
 import pytest
 
-from exporter.dora.facts import Deployment, Group, Project
+from exporter.dora.columns import DeploymentColumns
+from exporter.dora.facts import Group, Project
 from exporter.instant import from_datetime
 from exporter.ledger import Ledger, View
 from tests.filling import Filling, filled, settings_with, utc
@@ -46,15 +47,15 @@ def finished(view: View, container: Project | Group, tier: str = "production") -
 def read_projects(facts: Filling) -> Iterator[list[int]]:
     """Note of which projects the deployments are read."""
     history, asked = facts.store.history, list[int]()
-    usual = history.deployments
+    usual = history.columns
 
-    def deployments(
-        project_ids: Collection[int], *, with_first: bool
-    ) -> Iterator[tuple[int, list[Deployment]]]:
-        asked.extend(project_ids)
-        return usual(project_ids, with_first=with_first)
+    def columns(
+        project_ids: Collection[int] | None, *, with_first: bool, with_kinds: bool
+    ) -> DeploymentColumns:
+        asked.extend(project_ids or [])
+        return usual(project_ids, with_first=with_first, with_kinds=with_kinds)
 
-    with patch.object(history, "deployments", deployments):
+    with patch.object(history, "columns", columns):
         yield asked
 
 
@@ -133,7 +134,7 @@ def test_a_view_that_failed_is_made_up_for(facts: Filling, monkeypatch: pytest.M
     ledger.view()
     facts.deploy(production, NOW - HOUR)
     with monkeypatch.context() as broken:
-        broken.setattr(facts.store.history, "deployments", None)
+        broken.setattr(facts.store.history, "columns", None)
         with pytest.raises(TypeError):
             ledger.view()
     view = ledger.view()

@@ -107,20 +107,20 @@ def test_who_follows_reads_only_the_changed_projects_and_only_when_something_was
     first.poll()
     turn(second)
     history = second.service.store.history
-    with patch.object(history, "deployments", wraps=history.deployments) as deployments:
+    with patch.object(history, "columns", wraps=history.columns) as columns:
         clock.advance(minutes=5)
         deploy(world, app, ago=60)
         first.poll()
         turn(second)
-        assert [list(call.args[0]) for call in deployments.call_args_list] == [[app.project.id]]
+        assert [list(call.args[0]) for call in columns.call_args_list] == [[app.project.id]]
         clock.advance(minutes=5)
         first.poll()  # which reads the merge requests for the last time
         turn(second)
-        deployments.reset_mock()
+        columns.reset_mock()
         clock.advance(minutes=5)
         first.poll()
         turn(second)
-        deployments.assert_not_called()
+        columns.assert_not_called()
     assert same(first, second)
     with patch.object(second.service._ledger, "view") as view:
         turn(second, second)

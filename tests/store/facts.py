@@ -1,7 +1,10 @@
 """Facts to store, short to write; instants are small numbers of days after 1970."""
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import timedelta
+
+import numpy as np
 
 from exporter.dora.facts import Deployment, Environment, MergeRequest
 from exporter.instant import Instant, microseconds
@@ -90,8 +93,31 @@ def polled(store: Store, at: Instant = NOW) -> None:
 
 def stored(store: Store, project: int = APP, *, with_first: bool = True) -> list[Deployment]:
     """Return the deployments that the history gives for a project."""
-    given = dict(store.history.deployments([project], with_first=with_first))
-    return given.get(project, [])
+    return history_of(store, [project], with_first=with_first).get(project, [])
+
+
+def history_of(
+    store: Store, projects: Collection[int] | None, *, with_first: bool = True
+) -> dict[int, list[Deployment]]:
+    """Return the deployments that the history gives, by project and in the order of their ends."""
+    columns = store.history.columns(projects, with_first=with_first, with_kinds=True)
+    changes: dict[int, list[MergeRequest]] = defaultdict(list)
+    for position, iid, merged_at, kind in zip(
+        *(one.tolist() for one in (columns.deployments, columns.iids)),
+        *(one.tolist() for one in (columns.merged_at, columns.kinds)),
+        strict=True,
+    ):
+        changes[position].append(MergeRequest(iid, merged_at, *columns.kinds_of_changes[kind]))
+    found: dict[int, list[Deployment]] = defaultdict(list)
+    for position in np.argsort(columns.finished, kind="stable").tolist():
+        number, environment, finished_at, first = (
+            int(one[position])
+            for one in (columns.ids, columns.environments, columns.finished, columns.first)
+        )
+        found[int(columns.projects[position])].append(
+            Deployment(number, environment, finished_at, bool(first), tuple(changes[position]))
+        )
+    return found
 
 
 def ids(deployments: Iterable[Deployment]) -> list[int]:

@@ -12,6 +12,7 @@ from tests.store.facts import (
     change,
     discover,
     environment,
+    history_of,
     ids,
     link,
     linked_to,
@@ -47,26 +48,42 @@ def test_merge_requests_of_first_deployments_come_only_where_wanted(store: Store
     assert [one.first for one in without] == [True, False]
 
 
-def test_gives_the_wanted_projects_one_by_one(store: Store) -> None:
+def test_gives_the_wanted_projects(store: Store) -> None:
     save(store, [seen(1, 10), seen(4, 40)])
     for project, name, number in ((API, 103, 2), (WEB, 104, 3)):
         here = [environment(name, project=project)]
         tiers = {name: "production"}
         save(store, [seen(number, 5, name)], here, project=project, tiers=tiers)
     store.scope.save_poll(NOW, [APP, API, WEB])
-    given = list(store.history.deployments([APP, API], with_first=True))
-    assert [(project, ids(found)) for project, found in given] == [(APP, [1, 4]), (API, [2])]
-    assert list(store.history.deployments([], with_first=True)) == []
+    given = history_of(store, [APP, API])
+    assert {project: ids(found) for project, found in given.items()} == {APP: [1, 4], API: [2]}
+    assert history_of(store, []) == {}
 
 
-def test_a_reading_given_up_halfway_holds_nothing_back(store: Store) -> None:
-    save(store, [seen(1, 10)])
+def test_gives_all_projects_at_once_as_it_gives_each(store: Store) -> None:
+    save(store, [seen(1, 10), seen(4, 40)])
+    link(store, {1: [7], 4: [7, 9]})
+    save(store, [seen(2, 5, 103)], [environment(103, project=API)], project=API, tiers={103: "x"})
+    store.scope.save_poll(NOW, [APP, API])
+    each = {
+        project: found for one in (APP, API) for project, found in history_of(store, [one]).items()
+    }
+    assert history_of(store, None) == each
+    assert linked_to(each[APP]) == {1: {7}, 4: {7, 9}}
+
+
+def test_tells_branches_and_authors_only_where_wanted(store: Store) -> None:
+    save(store, [seen(1, 10), seen(4, 40)])
+    link(store, {4: [7]})
     polled(store)
-    for _ in range(40):  # more than there are connections
-        given = store.history.deployments([APP], with_first=True)
-        next(given)
-        given.close()  # type: ignore[attr-defined]
-    assert save(store, [seen(2, 20)]) == 1
+    brought = change(7)
+    wanted = store.history.columns([APP], with_first=False, with_kinds=True)
+    assert wanted.kinds_of_changes == [(brought.target_branch, brought.author)]
+    without = store.history.columns([APP], with_first=False, with_kinds=False)
+    assert without.kinds_of_changes == [("", "")]
+    for one in (wanted, without):
+        assert (list(one.iids), list(one.kinds)) == ([7], [0])
+        assert list(one.merged_at) == [brought.merged_at]
 
 
 def test_tells_the_environments_of_the_wanted_projects(store: Store) -> None:

@@ -1,0 +1,25 @@
+"""Rows as the driver gives them: SQLAlchemy's own take three times as long where there are many."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from typing import Any
+
+from sqlalchemy import Connection, Select
+
+_BATCH = 2000
+
+
+def rows_of(connection: Connection, query: Select[Any]) -> Iterator[Sequence[tuple[Any, ...]]]:
+    """Yield the rows of a query, some thousand at a time.
+
+    Args:
+        connection: within a transaction.
+        query: its parameters must be numbers.
+    """
+    text = str(query.compile(connection, compile_kwargs={"literal_binds": True}))
+    # PostgreSQL sends all rows at once but where the cursor has a name.
+    name = {"name": "rows"} if connection.dialect.name == "postgresql" else {}
+    with closing(connection.connection.cursor(**name)) as cursor:
+        cursor.execute(text)
+        while rows := cursor.fetchmany(_BATCH):
+            yield rows
