@@ -10,7 +10,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.process import ANY_PORT, started
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)]
+)
 def test_the_demo_is_live_and_ends_when_told_to(tmp_path: Path, number: signal.Signals) -> None:
     """It needs nothing and leaves nothing: no file, no configuration, no GitLab."""
     with started(["demo", *ANY_PORT], folder=tmp_path) as running:

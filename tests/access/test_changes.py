@@ -127,6 +127,7 @@ def _live(estate: Estate, client: TestClient, clock: HeldClock, seed: int) -> in
     return answered
 
 
+@pytest.mark.long
 def test_rights_that_change_at_random_leak_nothing(
     estate: Estate, client: TestClient, clock: HeldClock
 ) -> None:

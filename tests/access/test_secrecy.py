@@ -36,6 +36,7 @@ def _everybody(estate: Estate, client: TestClient) -> list[Asked]:
     return [asked for caller in CALLERS for asked in run(estate, client, caller, FORMS[::7])]
 
 
+@pytest.mark.long
 def test_a_token_is_in_no_line_answer_metric_or_file(
     tmp_path: Path, lines: io.StringIO, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -52,6 +52,7 @@ def names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir() if not path.name.startswith("dora.db")}
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("facts")
 def test_two_runs_write_the_same(here: Path) -> None:
     for name in ("one.om", "two.om"):
@@ -64,6 +65,7 @@ def test_two_runs_write_the_same(here: Path) -> None:
     assert names(here) == {"config.yaml", "one.om", "two.om"}
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("facts")
 def test_standard_output_gets_the_same_as_a_file(here: Path) -> None:
     assert run("backfill", "--output", "out.om", folder=here).returncode == 0

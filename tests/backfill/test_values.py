@@ -56,7 +56,14 @@ def valued(name: str, values: dict[Series, float], **labels: str) -> float | Non
     return found[0] if found else None
 
 
-@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "Africa/Cairo"])
+@pytest.mark.parametrize(
+    "zone",
+    [
+        pytest.param("UTC", marks=pytest.mark.long),
+        "Europe/Berlin",
+        pytest.param("Africa/Cairo", marks=pytest.mark.long),
+    ],
+)
 def test_every_day_has_the_values_of_its_end(facts: Filling, tmp_path: Path, zone: str) -> None:
     """Days of 23 hours, and days that begin at one o'clock, among them."""
     first, days = date(2026, 3, 20), 52
@@ -92,7 +99,7 @@ def test_it_has_what_scrapes_have_and_no_more(facts: Filling, tmp_path: Path) ->
 @pytest.mark.parametrize(
     "now",
     [
-        NOW + timedelta(milliseconds=250),
+        pytest.param(NOW + timedelta(milliseconds=250), marks=pytest.mark.long),
         pytest.param(NOW, marks=pytest.mark.long),
         pytest.param(utc("2026-05-10"), marks=pytest.mark.long),
     ],
@@ -121,7 +128,9 @@ def test_the_last_moment_is_what_a_scrape_shows(
     assert kinds(text) == kinds(scrape)
 
 
-@pytest.mark.parametrize("days", [1, 12, 30])
+@pytest.mark.parametrize(
+    "days", [1, *(pytest.param(one, marks=pytest.mark.long) for one in (12, 30))]
+)
 def test_an_earlier_scrape_showed_the_same(facts: Filling, tmp_path: Path, days: int) -> None:
     """A poll right at a day's end, and a backfill weeks later."""
     facts.clock.present = utc("2026-05-01") - days * DAY

@@ -23,7 +23,7 @@ from tests.crash.tripwire import Tripwire
 
 SEED = 20260302
 MOMENTS = 50
-FEW = 4
+IN_EVERY_RUN = 24
 DAYS = 30
 
 _RNG = random.Random(SEED)
@@ -94,6 +94,7 @@ def assert_undisturbed(folder: Path, stage: Stage) -> None:
     assert_whole(folder)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("stage", "fewest", "most"), [(ONE_BY_ONE, 101, 1000), (BATCHES, 21, 50)], indirect=["stage"]
 )
@@ -119,7 +120,7 @@ def test_the_undisturbed_run_is_worth_comparing_with(stage: Stage, fewest: int, 
             (BATCHES, ONE_BY_ONE)[place % 2],
             share,
             delay,
-            marks=[] if place % (MOMENTS // FEW + 1) == 3 else pytest.mark.long,
+            marks=[] if place == IN_EVERY_RUN else pytest.mark.long,
         )
         for place, (share, delay) in enumerate(zip(SPREAD, DELAYS, strict=True))
     ],

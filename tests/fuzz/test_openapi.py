@@ -74,6 +74,7 @@ def _schemathesis(
     return int(made[1])
 
 
+@pytest.mark.long
 def test_schemathesis_finds_nothing(estate: Estate, api: Process, tmp_path: Path) -> None:
     made = _schemathesis(
         estate,

@@ -39,9 +39,8 @@ def without_finish(exporter: DrivenExporter) -> list[tuple[object, ...]]:
     )
 
 
-@pytest.mark.parametrize(
-    "seed", [1, *(pytest.param(n, marks=pytest.mark.long) for n in range(2, 10))]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(1, 10))
 def test_both_ways_bring_the_same_facts(
     world: World,
     start: StartExporter,

@@ -103,20 +103,25 @@ def test_projects_that_fail_later_keep_their_last_values_with_their_own_end(
     "fault",
     [
         Fault("status", "deployments[?]", status=500),
-        Fault("status", "deployments[?]", status=404),
-        Fault("status", "merge_requests", status=403),
-        Fault("status", "merge_requests", status=502),
         Fault("status", "merge_requests", status=429, retry_after=1),
-        Fault("timeout", "merge_requests", delay=4),
         Fault("reset", "deployments[?]"),
-        Fault("cut", "merge_requests"),
         Fault("truncated_json", "deployments[?]"),
-        Fault("wrong_json", "merge_requests"),
-        Fault("wrong_json", "deployments[?]"),
-        Fault("missing_fields", "deployments[?]", fields=("id",)),
         Fault("missing_fields", "merge_requests", fields=("iid",)),
-        Fault("null_fields", "deployments[?]", fields=("environment",)),
-        Fault("null_fields", "merge_requests", fields=("iid",)),
+        *(
+            pytest.param(one, marks=pytest.mark.long)
+            for one in (
+                Fault("status", "deployments[?]", status=404),
+                Fault("status", "merge_requests", status=403),
+                Fault("status", "merge_requests", status=502),
+                Fault("timeout", "merge_requests", delay=4),
+                Fault("cut", "merge_requests"),
+                Fault("wrong_json", "merge_requests"),
+                Fault("wrong_json", "deployments[?]"),
+                Fault("missing_fields", "deployments[?]", fields=("id",)),
+                Fault("null_fields", "deployments[?]", fields=("environment",)),
+                Fault("null_fields", "merge_requests", fields=("iid",)),
+            )
+        ),
     ],
     ids=lambda fault: f"{fault.kind}-{fault.status}-{fault.match[:6]}",
 )

@@ -59,6 +59,8 @@ ESTATES: dict[str, Fill] = {
     "no_deployment": empty,
 }
 
+LARGE = {"many_projects", "company_2"}
+
 
 def in_history(world: World, clock: FakeClock) -> int:
     """Return how many successful deployments lie in the polled history."""
@@ -94,7 +96,13 @@ def begin(world: World, start: StartExporter) -> Callable[[], DrivenExporter]:
 
 
 @pytest.mark.parametrize("graphql", [True, False], ids=["graphql", "rest"])
-@pytest.mark.parametrize("fill", ESTATES.values(), ids=ESTATES.keys())
+@pytest.mark.parametrize(
+    "fill",
+    [
+        pytest.param(fill, marks=pytest.mark.long if name in LARGE else (), id=name)
+        for name, fill in ESTATES.items()
+    ],
+)
 def test_polls_keep_to_their_budget(  # noqa: PLR0917 - pytest names them
     world: World,
     gitlab: SimulatedGitLab,

@@ -44,7 +44,9 @@ def folder(tmp_path: Path, gitlab: SimulatedGitLab) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("number", [1, 12, REQUESTS // 2])
+@pytest.mark.parametrize(
+    "number", [12, *(pytest.param(one, marks=pytest.mark.long) for one in (1, REQUESTS // 2))]
+)
 def test_sigterm_in_the_first_poll_ends_it_in_time_and_leaves_the_store_whole(
     folder: Path, tripwire: Tripwire, number: int
 ) -> None:
