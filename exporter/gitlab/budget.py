@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from math import isfinite
-from statistics import median_low
 from threading import Event, Lock
 
 from exporter.clock import Clock
@@ -22,8 +21,11 @@ _LONGEST_PAUSE = 3600.0
 _ALIKE = 2 * MICROSECONDS
 """The header has whole seconds and took its way: so small a difference of clocks says nothing."""
 
-_REMEMBERED = 5
+_REMEMBERED = 9
 """Answers whose times are compared."""
+
+_TOO_EARLY = 4
+"""The earliest quarter of them is not believed, nor what tells a later time than the rest."""
 
 _PAUSE_UNTOLD = 10.0
 """Seconds to wait after a 429 that does not say how long."""
@@ -97,10 +99,10 @@ class Budget:
     def server_time(self) -> int:
         """Return the present instant by GitLab's clock, as far as its answers told it.
 
-        One of a fleet of servers may have a wrong clock, so that answer counts which is amid the
-        last few; and what takes time to become true is never held to be true too early, so the
-        last answer counts where it tells an earlier time. Our own clock may be set meanwhile:
-        it is only taken where it agrees.
+        Some of a fleet of servers may have wrong clocks, so no single answer counts. What takes
+        time to become true must not be held to be true too early, so of the last few answers one
+        of the earlier counts, and the very last where it tells a still earlier time. Our own clock
+        may be set meanwhile: it is only taken where it agrees.
         """
         with self._lock:
             return self._server_time()
@@ -109,7 +111,8 @@ class Budget:
         now = self._clock.now()
         if not self._told:
             return now
-        told = min(median_low(self._told), self._told[-1]) + self._passed()
+        early = sorted(self._told)[len(self._told) // _TOO_EARLY]
+        told = min(early, self._told[-1]) + self._passed()
         return told if abs(told - now) > _ALIKE else now
 
     def _passed(self) -> int:
