@@ -46,6 +46,7 @@ class Fault:
         retry_after: Seconds for `Retry-After`, for `status`.
         delay: Seconds, for `timeout` and `slow`, and for `skewed_clock`, where it may be negative.
         fields: Names, for `missing_fields`, `null_fields` and `wrong_types`.
+        met: How many requests met it so far.
     """
 
     kind: FaultKind
@@ -56,6 +57,7 @@ class Fault:
     retry_after: int | None = None
     delay: float = 1.0
     fields: tuple[str, ...] = ()
+    met: int = 0
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -97,5 +99,6 @@ class FaultBook:
                     continue
                 if fault.times is not None:
                     fault.times -= 1
+                fault.met += 1
                 return fault
         return None
