@@ -27,7 +27,11 @@ def _number_of_gid(value: object) -> object:
 
 
 def _tier(value: object) -> object:
-    tier = value.lower() if isinstance(value, str) else None
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise ValueError("not a tier")  # noqa: TRY004 - pydantic wants a ValueError
+    tier = value.lower()
     return tier if tier in TIERS else None
 
 
@@ -79,22 +83,29 @@ class DeploymentAnswer(BaseModel):
 
 
 class EnvironmentAnswer(BaseModel):
-    """An environment, in REST or in GraphQL."""
+    """An environment, in REST, where older versions tell no tier, or in GraphQL."""
 
     id: Gid
     name: str
     tier: Tier = None
 
 
+class EnvironmentNode(EnvironmentAnswer):
+    """An environment in GraphQL, which gives each field that is asked for, be it empty."""
+
+    tier: Tier
+
+
 class _Author(BaseModel):
-    username: str = ""
+    username: str
 
 
 class _MergeRequestAnswer(BaseModel):
+    # None has a default: a merge request is read once, and what was not told stays unknown.
     iid: int
-    merged_at: When | None = None
-    target_branch: str | None = None
-    author: _Author | None = None
+    merged_at: When | None
+    target_branch: str
+    author: _Author | None
 
 
 class _Namespace(BaseModel):
@@ -123,7 +134,7 @@ class FinishAnswer(BaseModel):
     """The exact finish of a deployment, from GraphQL."""
 
     id: Gid
-    finished: When | None = Field(None, alias="finishedAt")
+    finished: When | None = Field(alias="finishedAt")
 
 
 class _PageInfo(BaseModel):
@@ -158,7 +169,7 @@ def read_merge_request(answer: object) -> MergeRequest:
     return MergeRequest(
         seen.iid,
         seen.merged_at,
-        seen.target_branch or "",
+        seen.target_branch,
         seen.author.username if seen.author else "",
     )
 
@@ -166,6 +177,8 @@ def read_merge_request(answer: object) -> MergeRequest:
 def read_connection(answer: object, what: str) -> tuple[list[Any], str | None]:
     """Read a GraphQL connection: its nodes, and the cursor of the next page or None."""
     seen = read(_Connection, answer, what)
+    if seen.page.more and not seen.page.cursor:
+        raise BadAnswerError(f"{what}: missing or wrong: pageInfo.endCursor")
     return [node for node in seen.nodes if node is not None], (
         seen.page.cursor if seen.page.more else None
     )

@@ -4,6 +4,7 @@ GitLab tells in the headers of an answer how much of its rate limit is left, and
 long to wait: https://docs.gitlab.com/ee/administration/settings/user_and_ip_rate_limits.html
 """
 
+from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
@@ -16,6 +17,15 @@ from exporter.instant import MICROSECONDS, from_datetime
 
 _LONGEST_PAUSE = 3600.0
 """Seconds; whatever a header says, no pause is longer."""
+
+_ALIKE = 2 * MICROSECONDS
+"""The header has whole seconds and took its way: so small a difference of clocks says nothing."""
+
+_REMEMBERED = 9
+"""Answers whose times are compared."""
+
+_TOO_EARLY = 4
+"""The earliest quarter of them is not believed, nor what tells a later time than the rest."""
 
 _PAUSE_UNTOLD = 10.0
 """Seconds to wait after a 429 that does not say how long."""
@@ -41,7 +51,7 @@ class Budget:
         self._spacing = 1 / requests_per_second
         self._lock = Lock()
         self._next = 0.0
-        self._offset = 0
+        self._told: deque[int] = deque(maxlen=_REMEMBERED)
         self._open = 0
         self.remaining: int | None = None
         """What GitLab last said is left of its limit, None while it said nothing."""
@@ -87,16 +97,31 @@ class Budget:
                 self._pause(self._until_reset(headers) or 0)
 
     def server_time(self) -> int:
-        """Return the present instant by GitLab's clock, as far as its answers told it."""
+        """Return the present instant by GitLab's clock, as far as its answers told it.
+
+        Some of a fleet of servers may have wrong clocks, so no single answer counts. What takes
+        time to become true must not be held to be true too early, so of the last few answers one
+        of the earlier counts, and the very last where it tells a still earlier time. Our own clock
+        may be set meanwhile: it is only taken where it agrees.
+        """
         with self._lock:
-            return self._clock.now() + self._offset
+            return self._server_time()
+
+    def _server_time(self) -> int:
+        now = self._clock.now()
+        if not self._told:
+            return now
+        early = sorted(self._told)[len(self._told) // _TOO_EARLY]
+        told = min(early, self._told[-1]) + self._passed()
+        return told if abs(told - now) > _ALIKE else now
+
+    def _passed(self) -> int:
+        return round(self._clock.monotonic() * MICROSECONDS)
 
     def _learn_time(self, date: str | None) -> None:
         with suppress(TypeError, ValueError, OverflowError):
             told = from_datetime(parsedate_to_datetime(date or ""))
-            offset = told - self._clock.now()
-            # The header has whole seconds and took its way: a small difference says nothing.
-            self._offset = offset if abs(offset) > 2 * MICROSECONDS else 0
+            self._told.append(told - self._passed())
 
     def _told_pause(self, headers: Mapping[str, str]) -> float | None:
         told = headers.get("Retry-After")
@@ -104,14 +129,14 @@ class Budget:
         if seconds is None and told:
             with suppress(TypeError, ValueError, OverflowError):
                 until = from_datetime(parsedate_to_datetime(told))
-                seconds = (until - self._clock.now() - self._offset) / MICROSECONDS
+                seconds = (until - self._server_time()) / MICROSECONDS
         return seconds if seconds is not None else self._until_reset(headers)
 
     def _until_reset(self, headers: Mapping[str, str]) -> float | None:
         reset = _number(headers.get("RateLimit-Reset"))
         if reset is None:
             return None
-        return reset - (self._clock.now() + self._offset) / MICROSECONDS
+        return reset - self._server_time() / MICROSECONDS
 
     def _pause(self, seconds: float) -> None:
         pause = min(max(seconds, 0), _LONGEST_PAUSE)

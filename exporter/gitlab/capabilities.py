@@ -1,4 +1,4 @@
-"""What the GraphQL of this GitLab can do: detected once, and again after it failed."""
+"""What the GraphQL of this GitLab can do: detected once, and again where it failed or lacks."""
 
 import logging
 from dataclasses import dataclass, field
@@ -8,13 +8,21 @@ from typing import Any
 from exporter.clock import Clock
 from exporter.gitlab.client import Client
 from exporter.gitlab.complexity import Complexity, measured
-from exporter.gitlab.errors import RefusedError, TransientError
+from exporter.gitlab.errors import (
+    BadAnswerError,
+    RefusedError,
+    TransientError,
+    UnauthorizedError,
+)
 from exporter.gitlab.linked import link_query
 
 log = logging.getLogger(__name__)
 
 DETECT_AGAIN = 600.0
 """Seconds until GraphQL is tried again after it could not be reached."""
+
+DETECT_ANEW = 24 * 3600.0
+"""Seconds until GraphQL is looked at again that lacks something: GitLab may be newer by then."""
 
 DETECT = """{
   deployment: __type(name: "Deployment") { fields { name } }
@@ -42,6 +50,11 @@ class Abilities:
     links: bool = False
     complexity: Complexity = field(default_factory=Complexity)
 
+    @property
+    def whole(self) -> bool:
+        """Whether nothing is lacking."""
+        return self.finishes and self.overview and self.links
+
 
 class Capabilities:
     """Knows what may be asked of GraphQL; safe to use from several threads."""
@@ -56,17 +69,23 @@ class Capabilities:
     def now(self) -> Abilities:
         """Return what GraphQL can do now: nothing while it cannot be reached."""
         with self._lock:
-            if self._known is None and self._clock.monotonic() >= self._detect_at:
-                try:
-                    self._known = detect(self._client)
-                except RefusedError as error:
-                    self._known = Abilities()
-                    log.info("this GitLab answers no GraphQL, finishes are estimated: %s", error)
-                except TransientError as error:
-                    # Finishes read from jobs meanwhile are made exact once it answers.
-                    self._detect_at = self._clock.monotonic() + DETECT_AGAIN
-                    log.warning("GraphQL cannot be reached, finishes are estimated: %s", error)
+            lacking = self._known is None or not self._known.whole
+            if lacking and self._clock.monotonic() >= self._detect_at:
+                self._detect()
             return self._known or Abilities()
+
+    def _detect(self) -> None:
+        wait = DETECT_ANEW
+        try:
+            self._known = detect(self._client)
+        except (TransientError, UnauthorizedError) as error:
+            # Finishes read from jobs meanwhile are made exact once it answers.
+            self._known, wait = None, DETECT_AGAIN
+            log.warning("GraphQL cannot be reached, finishes are estimated: %s", error)
+        except RefusedError as error:
+            self._known = Abilities()
+            log.info("this GitLab answers no GraphQL, finishes are estimated: %s", error)
+        self._detect_at = self._clock.monotonic() + wait
 
     @property
     def without_finishes(self) -> bool:
@@ -83,7 +102,11 @@ class Capabilities:
 
 
 def detect(client: Client) -> Abilities:
-    """Ask, in one request, what the GraphQL of this GitLab can do."""
+    """Ask, in one request, what the GraphQL of this GitLab can do.
+
+    Raises:
+        GitLabError: if GitLab does not answer, or not as GraphQL does.
+    """
     # What a query costs is told before it is known whether there is such a project.
     data, *costs = client.graphql([(DETECT, {}), *((one, {"p": "-"}) for one in MEASURE)])
     finishes = "finishedAt" in _fields(data, "deployment")
@@ -96,11 +119,20 @@ def detect(client: Client) -> Abilities:
 
 
 def _fields(data: Any, type_name: str) -> dict[str, set[str]]:
-    """Return the arguments of a type's fields by name; none where the answer is odd."""
+    """Return the arguments of a type's fields by name; none where GitLab knows no such type.
+
+    Raises:
+        BadAnswerError: if the answer has another form than GraphQL gives it.
+    """
+    if data is None:  # errors: a query about types may be forbidden
+        return {}
     try:
+        told = data[type_name]
         return {
-            field["name"]: {argument["name"] for argument in field.get("args") or ()}
-            for field in data[type_name]["fields"]
+            field["name"]: {argument["name"] for argument in field["args"]}
+            if "args" in field
+            else set()
+            for field in (told["fields"] if told is not None else ())
         }
     except (KeyError, TypeError):
-        return {}
+        raise BadAnswerError("GraphQL: no fields where types were asked for") from None

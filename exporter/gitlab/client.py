@@ -36,6 +36,9 @@ log = logging.getLogger(__name__)
 PAGE = 100
 """Items of a page, GitLab's most."""
 
+_READINGS = 3
+"""How often a list is read until it is as long as GitLab says."""
+
 _TRIES = 4
 _TRIES_RATE_LIMITED = 10
 
@@ -112,7 +115,7 @@ class Client:
         wanted: dict[str, object] = {"per_page": PAGE, **parameters}
         before = None
         while True:
-            items, response = self._retrying(self._list, path, wanted)
+            items, response = self._retrying(self._page, path, wanted)
             if items and items == before:
                 raise BadAnswerError(f"GET {path}: the same page twice")
             before = items
@@ -124,8 +127,26 @@ class Client:
             wanted = following
 
     def items(self, path: str, **parameters: object) -> list[Any]:
-        """Return all items of a list."""
-        return [item for page in self.pages(path, **parameters) for item in page.items]
+        """Return all items of a list, each once.
+
+        It is read again if rows moved between its pages meanwhile: what is deleted moves another
+        row out of sight.
+
+        Raises:
+            GitLabError: if GitLab does not give it, after several tries where that may help.
+        """
+        before: dict[object, Any] = {}
+        for _ in range(_READINGS):
+            found: dict[object, Any] = {}
+            total = 0
+            for page in self.pages(path, **parameters):
+                total = max(total, page.total or 0)
+                found |= {_identity(item): item for item in page.items}
+            # Twice the same is all that there is, whatever GitLab counts.
+            if len(found) >= total or found.keys() == before.keys():
+                return list(found.values())
+            before = found
+        raise BadAnswerError(f"GET {path}: {len(found)} rows where GitLab counts {total}")
 
     def graphql(self, queries: Sequence[tuple[str, Mapping[str, object]]]) -> list[Any]:
         """Execute several GraphQL queries in one request; return each one's ``data``.
@@ -157,10 +178,13 @@ class Client:
         """Close the connections."""
         self._session.close()
 
-    def _list(self, path: str, wanted: dict[str, object]) -> tuple[list[Any], requests.Response]:
+    def _page(self, path: str, wanted: dict[str, object]) -> tuple[list[Any], requests.Response]:
         items, response = self._json("get", path, wanted)
         if not isinstance(items, list):
             raise BadAnswerError(f"GET {path}: an object where a list belongs")
+        asked = str(wanted.get("page", 1))
+        if response.headers.get("X-Page", asked) != asked:
+            raise BadAnswerError(f"GET {path}: another page than the one asked for")
         return items, response
 
     def _answers(self, body: list[dict[str, object]]) -> list[Any]:
@@ -201,6 +225,12 @@ class Client:
     def _sleep(self, seconds: float) -> None:
         if self._clock.wait(self._stop, seconds):
             raise StoppedError("shutting down")
+
+
+def _identity(item: Any) -> object:
+    """Return what tells an item of a list from the others."""
+    number = item.get("id") if isinstance(item, dict) else None
+    return number if isinstance(number, int | str) else id(item)
 
 
 def _graphql_answer(answer: Any) -> GraphQLAnswer:

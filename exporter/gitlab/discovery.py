@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field
 from exporter.batches import in_batches
 from exporter.gitlab.answers import Gid, GroupAnswer, ProjectAnswer, read
 from exporter.gitlab.client import Client
-from exporter.gitlab.errors import RefusedError, TransientError
+from exporter.gitlab.errors import NotFoundError, RefusedError, TransientError
 from exporter.store import Discovered
 
 log = logging.getLogger(__name__)
@@ -77,7 +77,7 @@ def _descendants(client: Client, group_id: int) -> dict[int, str]:
     """Return all subgroups, also those that hold no project."""
     try:
         items = client.items(f"/groups/{group_id}/descendant_groups")
-    except RefusedError as error:
+    except NotFoundError as error:
         # Since GitLab 13.5; before, the projects tell of all groups that hold some.
         log.debug("subgroups without projects stay unknown: %s", error)
         return {}

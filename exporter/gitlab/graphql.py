@@ -10,7 +10,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from exporter.gitlab.answers import EnvironmentAnswer, FinishAnswer, read, read_connection
+from exporter.gitlab.answers import (
+    EnvironmentAnswer,
+    EnvironmentNode,
+    FinishAnswer,
+    read,
+    read_connection,
+)
 from exporter.gitlab.client import PAGE, Client
 from exporter.instant import Instant, microseconds
 
@@ -126,7 +132,7 @@ def _take(walk: _Walk, data: Any, details: ProjectDetails) -> bool:
             details.environments = None
             return False
         nodes, walk.after = read_connection(data["project"].get("environments"), "environments")
-        details.environments += [read(EnvironmentAnswer, node, "environment") for node in nodes]
+        details.environments += [read(EnvironmentNode, node, "environment") for node in nodes]
         return walk.after is not None
     environment = data["project"].get("environment") if data else None
     if environment is None:  # deleted, or renamed since; the guesses stand

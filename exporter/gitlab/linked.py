@@ -24,6 +24,14 @@ _FRAGMENT = (
     "pageInfo{hasNextPage endCursor}}"
 )
 
+_FIELDS = (
+    ("iid", "iid"),
+    ("merged_at", "mergedAt"),
+    ("target_branch", "targetBranch"),
+    ("author", "author"),
+)
+"""Of a merge request, as REST names them and GraphQL does."""
+
 Chunk = tuple[Project, Sequence[int]]
 
 
@@ -129,11 +137,4 @@ def _merge_request(node: Any) -> MergeRequest:
     """Read one merge request as GraphQL answers it."""
     if not isinstance(node, dict):
         raise BadAnswerError("merge request: not an object")
-    return read_merge_request(
-        {
-            "iid": node.get("iid"),
-            "merged_at": node.get("mergedAt"),
-            "target_branch": node.get("targetBranch"),
-            "author": node.get("author"),
-        }
-    )
+    return read_merge_request({name: node[field] for name, field in _FIELDS if field in node})

@@ -109,9 +109,17 @@ class DeploymentLists:
 
 
 def next_cursor(rows: Iterable[DeploymentAnswer], before: Instant, asked_at: Instant) -> Instant:
-    """Return from where the next poll asks: behind all that is known, never ahead of the clock."""
+    """Return from where the next poll asks: behind all that is known, never ahead of the clock.
+
+    It goes back only with the clock: what finishes from then on has earlier times.
+    """
     newest = max((row.finish()[0] for row in rows), default=before + OVERLAP)
-    return max(before, min(newest, asked_at) - OVERLAP)
+    return reaching(max(before, newest - OVERLAP), asked_at)
+
+
+def reaching(cursor: Instant, asked_at: Instant) -> Instant:
+    """Return a cursor, or where it must be by now because a clock was set back."""
+    return min(cursor, asked_at - OVERLAP)
 
 
 def _path(project_id: int) -> str:

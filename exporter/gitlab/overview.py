@@ -13,8 +13,8 @@ from pydantic import BaseModel, Field
 from exporter.dora.facts import Environment, Project
 from exporter.gitlab.answers import (
     DeploymentAnswer,
-    EnvironmentAnswer,
     EnvironmentName,
+    EnvironmentNode,
     Gid,
     When,
     read,
@@ -44,15 +44,15 @@ Newest = Mapping[tuple[int, str], Any]
 
 class _LastDeployment(BaseModel):
     id: Gid
-    created: When | None = Field(None, alias="createdAt")
-    finished: When | None = Field(None, alias="finishedAt")
+    created: When | None = Field(alias="createdAt")
+    finished: When | None = Field(alias="finishedAt")
 
 
-class OverviewEnvironment(EnvironmentAnswer):
+class OverviewEnvironment(EnvironmentNode):
     """An environment with its last success."""
 
-    created: When | None = Field(None, alias="createdAt")
-    last: _LastDeployment | None = Field(None, alias="lastDeployment")
+    created: When | None = Field(alias="createdAt")
+    last: _LastDeployment | None = Field(alias="lastDeployment")
 
     @property
     def finished_at(self) -> Instant | None:
@@ -65,8 +65,8 @@ class _NewestDeployment(BaseModel):
     iid: int = 0
     ref: str | None = None
     sha: str | None = None
-    created: When | None = Field(None, alias="createdAt")
-    finished: When | None = Field(None, alias="finishedAt")
+    created: When | None = Field(alias="createdAt")
+    finished: When | None = Field(alias="finishedAt")
 
 
 class _ExactDeployment(DeploymentAnswer):

@@ -43,7 +43,7 @@ from exporter.gitlab.capabilities import Abilities, Capabilities
 from exporter.gitlab.client import Client
 from exporter.gitlab.errors import RefusedError, TransientError, UnauthorizedError
 from exporter.gitlab.linked import LinkQueries
-from exporter.gitlab.listing import DeploymentLists, Listing, next_cursor
+from exporter.gitlab.listing import DeploymentLists, Listing, next_cursor, reaching
 from exporter.gitlab.look import Look, look
 from exporter.gitlab.multiplex import Multiplex
 from exporter.gitlab.overview import (
@@ -129,7 +129,7 @@ class GitLabSource:
         elif change is not None:
             listing, asked_at = Listing(change.rows), min(asked_at, change.asked_at)
         else:
-            listing = Listing(self._lists.after(project.id, state.cursor))
+            listing = Listing(self._lists.after(project.id, reaching(state.cursor, asked_at)))
         found = {row.id: row for row in listing.rows if row.status == "success"}
         covered_since = since if state.covered_since is None else state.covered_since
         new = [_seen(found[one]) for one in sorted(unknown(found.keys()))]

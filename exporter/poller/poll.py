@@ -12,7 +12,7 @@ from exporter.config import Settings
 from exporter.dora.calendar import day_begins, day_of
 from exporter.dora.facts import Project
 from exporter.gitlab import GitLabError, GitLabSource
-from exporter.gitlab.listing import OVERLAP
+from exporter.gitlab.listing import OVERLAP, reaching
 from exporter.gitlab.look import Look
 from exporter.gitlab.overview import Overview
 from exporter.gitlab.plan import Change, Newer
@@ -99,7 +99,8 @@ class Poll:
             up = not failed if before.up is None else before.up
         if up:
             self._store.scope.save_poll(at, good)
-            self._prune(at)
+            # A clock that is ahead for a while must not cost the history.
+            self._prune(min(at, self._source.now()))
         self._status.succeeded(good)
         seconds = self._clock.monotonic() - began
         self._status.polled(up=up, seconds=seconds)
@@ -205,6 +206,8 @@ class Poll:
         listed = readings.listed(overviews.keys())
         if self._guessing is None:
             self._guessing = readings.guessing()
+        # GitLab's clock may have been set back, and then the newest has an earlier time.
+        now = min(at, self._source.now())
         newer: dict[Project, Newer] = {}
         cursors: dict[int, Instant] = {}
         unchanged = set()
@@ -214,7 +217,7 @@ class Poll:
                 continue
             # GitLab may write one a little after another that finished later: so an environment is
             # read again until a poll came well after its last success. An event tells of each.
-            warm = (project.polled_at or 0) - OVERLAP
+            warm = min(project.polled_at or 0, now) - OVERLAP
             names = named.get(project.id, ())
             new = [
                 one
@@ -227,7 +230,7 @@ class Poll:
                 cursor = readings.state(project.id).cursor
                 # What GitLab wrote late lies behind the cursor.
                 cursors[project.id] = min(
-                    at if cursor is None else cursor,
+                    at if cursor is None else reaching(cursor, now),
                     *(one.finished_at for one in new if one.finished_at is not None),
                 )
                 continue
@@ -257,7 +260,7 @@ class Poll:
         reading, path = self._source.read_project(
             project,
             state,
-            since=self._history_begins(at),
+            since=self._history_begins(min(at, self._source.now())),
             unknown=readings.unknown,
             guessed=lambda: readings.guessed(project.id),
             environments_due=environments_due,

@@ -1,13 +1,12 @@
-"""How an answer goes over the wire, whole or damaged by a fault."""
+"""How an answer goes over the wire, whole or cut by a fault."""
 
 import asyncio
 import json
 import socket
 import struct
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 
 from starlette.types import Message, Receive, Scope, Send
 
@@ -15,7 +14,7 @@ from exporter.simulator.faults import Fault
 
 TRANSPORT: Final = "simulator.transport"
 
-_HTML: Final = b"<!DOCTYPE html><html><body><h1>GitLab is not responding</h1></body></html>"
+HTML: Final = b"<!DOCTYPE html><html><body><h1>GitLab is not responding</h1></body></html>"
 _SLOW_PIECES: Final = 10
 
 
@@ -34,28 +33,13 @@ def fault_reply(fault: Fault) -> Reply:
     if fault.status == HTTPStatus.TOO_MANY_REQUESTS:
         headers["content-type"], body = "text/plain", b"Retry later\n"
     elif fault.status > HTTPStatus.INTERNAL_SERVER_ERROR:
-        headers["content-type"], body = "text/html", _HTML
+        headers["content-type"], body = "text/html", HTML
     else:
         phrase = HTTPStatus(fault.status).phrase
         body = json.dumps({"message": f"{fault.status} {phrase}"}).encode()
     if fault.retry_after is not None:
         headers["retry-after"] = str(fault.retry_after)
     return Reply(fault.status, headers, body)
-
-
-def damaged(reply: Reply, fault: Fault) -> Reply:
-    """Give the answer after a fault that changes what it says."""
-    if fault.kind == "truncated_json":
-        return replace(reply, body=reply.body[: max(1, len(reply.body) // 2)])
-    if fault.kind == "wrong_json":
-        if reply.body.startswith(b"["):
-            return replace(reply, body=b'{"message": "something else"}')
-        return replace(reply, body=_HTML, headers={**reply.headers, "content-type": "text/html"})
-    if fault.kind == "missing_fields":
-        return _edited(reply, fault.fields, lambda fields, name: fields.pop(name, None))
-    if fault.kind == "null_fields":
-        return _edited(reply, fault.fields, lambda fields, name: fields.update({name: None}))
-    return reply
 
 
 async def deliver(
@@ -146,25 +130,3 @@ def _transport(scope: Scope) -> asyncio.Transport:
     if not isinstance(transport, asyncio.Transport):
         raise RuntimeError("this server gives no access to its connections")  # noqa: TRY004
     return transport
-
-
-def _edited(
-    reply: Reply,
-    names: tuple[str, ...],
-    edit: Callable[[dict[str, Any], str], object],
-) -> Reply:
-    try:
-        document = json.loads(reply.body)
-    except ValueError:
-        return reply
-    waiting: list[object] = [document]
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, dict):
-            for name in names:
-                if name in part:
-                    edit(part, name)
-            waiting.extend(part.values())
-        elif isinstance(part, list):
-            waiting.extend(part)
-    return replace(reply, body=json.dumps(document).encode())

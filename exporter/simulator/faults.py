@@ -15,6 +15,11 @@ FaultKind = Literal[
     "wrong_json",
     "missing_fields",
     "null_fields",
+    "wrong_types",
+    "repeated_rows",
+    "reordered_rows",
+    "other_page",
+    "skewed_clock",
     "slow",
 ]
 KINDS: Final[tuple[str, ...]] = get_args(FaultKind)
@@ -29,14 +34,19 @@ class Fault:
             cuts the connection without an answer and `cut` in the middle of one; `truncated_json`
             sends a complete answer whose JSON is cut; `wrong_json` sends an object in place of a
             list and an HTML page in place of an object; `missing_fields` and `null_fields` drop
-            or empty `fields` in every object; `slow` spreads the body over `delay`.
+            or empty `fields` in every object, and `wrong_types` puts there what is of another
+            type; `repeated_rows` gives every row of every list twice and `reordered_rows` the last
+            one first; `other_page` answers page 2 in place of page 1, and of any later page the
+            one before it; `skewed_clock` dates the answer `delay` seconds later; `slow` spreads
+            the body over `delay`.
         match: Regular expression looked for in the path with its query, as sent.
         times: How many requests to hit, None for all.
         probability: Share of the matching requests that are hit.
         status: For `status`.
         retry_after: Seconds for `Retry-After`, for `status`.
-        delay: Seconds, for `timeout` and `slow`.
-        fields: Names, for `missing_fields` and `null_fields`.
+        delay: Seconds, for `timeout` and `slow`, and for `skewed_clock`, where it may be negative.
+        fields: Names, for `missing_fields`, `null_fields` and `wrong_types`.
+        met: How many requests met it so far.
     """
 
     kind: FaultKind
@@ -47,6 +57,7 @@ class Fault:
     retry_after: int | None = None
     delay: float = 1.0
     fields: tuple[str, ...] = ()
+    met: int = 0
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -88,5 +99,6 @@ class FaultBook:
                     continue
                 if fault.times is not None:
                     fault.times -= 1
+                fault.met += 1
                 return fault
         return None

@@ -11,7 +11,8 @@ from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from exporter.simulator.access import token_value
-from exporter.simulator.delivery import Reply, damaged, deliver, fault_reply
+from exporter.simulator.damage import damaged, dated, misread
+from exporter.simulator.delivery import Reply, deliver, fault_reply
 from exporter.simulator.faults import FaultBook
 from exporter.simulator.rate_limit import RateLimiter
 from exporter.simulator.world import World
@@ -90,7 +91,8 @@ class Front:
         elif fault is not None and fault.kind == "status":
             reply = fault_reply(fault)
         else:
-            reply = await self._answer(scope, body)
+            answered = misread(query, fault).encode("ascii")
+            reply = await self._answer({**scope, "query_string": answered}, body)
             reply = damaged(reply, fault) if fault else reply
         now = self._world.clock()
         self._requests.append(
@@ -105,7 +107,7 @@ class Front:
                 token,
             )
         )
-        extra = {"date": format_datetime(now, usegmt=True), **headers}
+        extra = {"date": format_datetime(dated(now, fault), usegmt=True), **headers}
         reply = Reply(reply.status, {**reply.headers, **extra}, reply.body)
         await deliver(reply, fault, scope, receive, send)
 

@@ -1,9 +1,10 @@
 """GraphQL: `POST /api/graphql`, one query or an array of them."""
 
 import json
+from functools import lru_cache
 from typing import Any, Final
 
-from graphql import GraphQLError, GraphQLSchema, execute_sync, parse, validate
+from graphql import DocumentNode, GraphQLError, GraphQLSchema, execute_sync, parse, validate
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -98,6 +99,16 @@ class _Clock:
         return not self.late
 
 
+@lru_cache(maxsize=256)
+def _read(schema: GraphQLSchema, text: str) -> tuple[DocumentNode | None, list[GraphQLError]]:
+    """Return the document of a query, and what is wrong with it; callers ask the same for ever."""
+    try:
+        document = parse(text)
+    except GraphQLError as error:
+        return None, [error]
+    return document, validate(schema, document)
+
+
 def _run(  # noqa: PLR0917 - one query and all around it
     world: World,
     schema: GraphQLSchema,
@@ -109,11 +120,8 @@ def _run(  # noqa: PLR0917 - one query and all around it
     text, variables = entry.get("query"), entry.get("variables") or {}
     if not text:
         return {"errors": [{"message": "No query string was present"}]}
-    try:
-        document = parse(text)
-    except GraphQLError as error:
-        return {"errors": [error.formatted]}
-    if errors := validate(schema, document):
+    document, errors = _read(schema, text)
+    if document is None or errors:
         return {"errors": [error.formatted for error in errors]}
     operation = entry.get("operationName")
     limit = world.features.max_graphql_complexity if caller.user else ANONYMOUS_COMPLEXITY

@@ -11,7 +11,6 @@ from exporter.simulator.errors import ApiError, bad_parameter
 T = TypeVar("T")
 
 DEFAULT_PAGE: Final = 20
-LARGEST_PAGE: Final = 100
 COUNTED_ROWS: Final = 10_000
 LARGEST_PROJECT_OFFSET: Final = 50_000
 
@@ -38,7 +37,8 @@ def requested_page(call: Call) -> Page:
     number, size = call.number("page"), call.number("per_page")
     if size == 0:
         raise bad_parameter("per_page has a value not allowed")
-    return Page(max(1, number or 1), min(LARGEST_PAGE, max(1, size or DEFAULT_PAGE)))
+    largest = call.world.features.largest_page
+    return Page(max(1, number or 1), min(largest, max(1, size or DEFAULT_PAGE)))
 
 
 def offset_page(call: Call, rows: Sequence[T], render: Callable[[T], dict[str, Any]]) -> Answer:

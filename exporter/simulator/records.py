@@ -18,6 +18,7 @@ class Features:
         graphql_deployment_merge_requests: Whether GraphQL knows `mergeRequests(deploymentId:)`.
         rest_finished_filters: Whether deployments can be filtered and sorted by `finished_at`.
         environment_tier: Whether REST environments carry `tier`.
+        largest_page: Rows of a page of REST at most, however many are asked for.
         rate_limit_per_minute: Requests allowed per token and minute; None for no limit.
         max_graphql_complexity: Highest complexity of one query by a signed-in caller.
         graphql_points_in_time: Complexity of all queries of one request that is answered in time;
@@ -31,6 +32,7 @@ class Features:
     graphql_deployment_merge_requests: bool = True
     rest_finished_filters: bool = True
     environment_tier: bool = True
+    largest_page: int = 100
     rate_limit_per_minute: int | None = None
     max_graphql_complexity: int = 250
     graphql_points_in_time: int | None = None

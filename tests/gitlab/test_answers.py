@@ -7,6 +7,7 @@ from exporter.dora.facts import MergeRequest
 from exporter.gitlab.answers import (
     DeploymentAnswer,
     EnvironmentAnswer,
+    EnvironmentNode,
     FinishAnswer,
     GroupAnswer,
     ProjectAnswer,
@@ -158,13 +159,22 @@ def test_what_is_no_object_is_no_answer(model: type[BaseModel], answer: object) 
         ("live", None),
         ("", None),
         (None, None),
-        (5, None),
-        ([], None),
     ],
 )
 def test_only_gitlabs_tiers_are_tiers(told: object, tier: str | None) -> None:
     answer = {"id": 1, "name": "production", "tier": told}
     assert read(EnvironmentAnswer, answer, "environment").tier == tier
+
+
+@pytest.mark.parametrize("told", [5, [], {"production": True}])
+def test_what_is_no_text_is_no_tier(told: object) -> None:
+    with pytest.raises(BadAnswerError, match="environment: missing or wrong: tier"):
+        read(EnvironmentAnswer, {"id": 1, "name": "production", "tier": told}, "environment")
+
+
+def test_graphql_tells_the_tier_if_it_has_one() -> None:
+    with pytest.raises(BadAnswerError, match="environment: missing or wrong: tier"):
+        read(EnvironmentNode, {"id": 1, "name": "production"}, "environment")
 
 
 def test_older_gitlab_tells_no_tier() -> None:
@@ -179,7 +189,7 @@ def test_ids_come_bare_or_global(told: object) -> None:
 @pytest.mark.parametrize("told", ["", "gid://gitlab/Deployment/", "gid://gitlab/Deployment/x"])
 def test_global_id_without_a_number_is_wrong(told: str) -> None:
     with pytest.raises(BadAnswerError, match="deployment: missing or wrong: id"):
-        read(FinishAnswer, {"id": told}, "deployment")
+        read(FinishAnswer, {"id": told, "finishedAt": None}, "deployment")
 
 
 @pytest.mark.parametrize(
@@ -187,15 +197,29 @@ def test_global_id_without_a_number_is_wrong(told: str) -> None:
     [
         ({}, MergeRequest(5, parse(CREATED), "main", "ada")),
         ({"merged_at": None}, MergeRequest(5, None, "main", "ada")),
-        ({"merged_at": ...}, MergeRequest(5, None, "main", "ada")),
         ({"author": None}, MergeRequest(5, parse(CREATED), "main", "")),
-        ({"author": {}}, MergeRequest(5, parse(CREATED), "main", "")),
-        ({"target_branch": None}, MergeRequest(5, parse(CREATED), "", "ada")),
         ({"merge_commit_sha": None}, MergeRequest(5, parse(CREATED), "main", "ada")),
     ],
 )
 def test_merge_request(changes: dict[str, object], expected: MergeRequest) -> None:
     assert read_merge_request(merge_request(**changes)) == expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"merged_at": ...}, "merged_at"),
+        ({"target_branch": ...}, "target_branch"),
+        ({"target_branch": None}, "target_branch"),
+        ({"author": ...}, "author"),
+        ({"author": {}}, "author.username"),
+    ],
+)
+def test_merge_request_that_is_not_told_whole_is_not_taken(
+    changes: dict[str, object], field: str
+) -> None:
+    with pytest.raises(BadAnswerError, match=f"merge request: missing or wrong: {field}"):
+        read_merge_request(merge_request(**changes))
 
 
 def test_merge_request_needs_its_number() -> None:
@@ -224,6 +248,7 @@ def test_connection_tells_where_it_goes_on(page: dict[str, object], cursor: str 
         ({}, "nodes, pageInfo"),
         ({"nodes": None, "pageInfo": {"hasNextPage": False}}, "nodes"),
         ({"nodes": [], "pageInfo": {}}, "pageInfo.hasNextPage"),
+        ({"nodes": [], "pageInfo": {"hasNextPage": True}}, "pageInfo.endCursor"),
     ],
 )
 def test_half_a_connection_is_no_answer(answer: object, fields: str) -> None:

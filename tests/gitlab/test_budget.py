@@ -177,6 +177,33 @@ def test_time_is_learned_anew_with_each_answer_that_tells_it(
     assert budget.server_time() == clock.now()
 
 
+def test_servers_with_a_wrong_clock_do_not_make_it_later(
+    budget: Budget, clock: LockstepClock
+) -> None:
+    for wrong in (0, 4000, 0, 4000, 0, 4000, 4000, 4000, 4000):
+        observe(budget, 200, {"Date": http_date(wrong)})
+        assert budget.server_time() == clock.now()
+
+
+def test_a_clock_that_was_set_back_is_believed_at_once(
+    budget: Budget, clock: LockstepClock
+) -> None:
+    for _ in range(5):
+        observe(budget, 200, {"Date": http_date(0)})
+    observe(budget, 200, {"Date": http_date(-600)})
+    assert budget.server_time() == clock.now() - 600 * MICROSECONDS
+
+
+def test_a_clock_that_was_set_ahead_is_believed_after_some_answers(
+    budget: Budget, clock: LockstepClock
+) -> None:
+    for _ in range(9):
+        observe(budget, 200, {"Date": http_date(0)})
+    for _ in range(7):
+        observe(budget, 200, {"Date": http_date(600)})
+    assert budget.server_time() == clock.now() + 600 * MICROSECONDS
+
+
 def test_stop_ends_a_wait(budget: Budget, clock: LockstepClock, stop: Event) -> None:
     observe(budget, 429, {"Retry-After": "30"})
     clock.during_wait = stop.set

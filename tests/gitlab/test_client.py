@@ -283,6 +283,42 @@ def test_list_that_repeats_itself_is_no_answer(serve: Serve, clients: Clients) -
         clients(server.url).items("/things")
 
 
+def test_another_page_than_the_one_asked_for_is_no_answer(
+    gitlab: SimulatedGitLab, world: World, client: Client
+) -> None:
+    for name in ("one", "two", "three"):
+        world.add_project(f"top/{name}")
+    world.features.largest_page = 2
+    gitlab.faults.add(Fault("other_page", "groups/top/projects", times=3))
+    assert len(client.items("/groups/top/projects")) == 3
+    gitlab.faults.add(Fault("other_page", "groups/top/projects"))
+    with pytest.raises(BadAnswerError, match="/projects: another page than the one asked for"):
+        client.items("/groups/top/projects")
+
+
+def test_list_is_read_again_where_a_row_moved_out_of_sight(serve: Serve, clients: Clients) -> None:
+    """The row 1 is deleted after page 1 was read, so 3 moves there."""
+
+    def answer(asked: Asked) -> Told:
+        page, seen = int(asked.query.get("page", 1)), len(server.asked)
+        rows = [1, 2, 3, 4] if seen == 1 else [2, 3, 4]
+        shown = rows[2 * page - 2 : 2 * page]
+        headers = {"X-Total": str(len(rows)), "X-Next-Page": "2" if page == 1 else ""}
+        return Told([{"id": one} for one in shown], headers=headers)
+
+    server = serve(answer)
+    found = clients(server.url).items("/things")
+    assert [one["id"] for one in found] == [2, 3, 4]
+
+
+def test_rows_that_gitlab_counts_but_never_shows_are_not_waited_for(
+    serve: Serve, clients: Clients
+) -> None:
+    server = serve(lambda _: Told([{"id": 1}, {"id": 1}], headers={"X-Total": "2"}))
+    assert clients(server.url).items("/things") == [{"id": 1}]
+    assert len(server.asked) == 2
+
+
 # GraphQL
 
 

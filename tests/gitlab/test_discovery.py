@@ -6,6 +6,7 @@ import pytest
 from exporter.gitlab import (
     Client,
     NotFoundError,
+    UnauthorizedError,
     discover_group,
     discover_many,
     discover_project,
@@ -80,6 +81,16 @@ def test_where_subgroups_cannot_be_listed_the_projects_tell_of_theirs(
     found = in_group(client)
     assert paths(found.groups) == ["top", "top/between", "top/between/deep"]
     assert ids_are_true(world, found)
+
+
+def test_a_token_that_is_revoked_meanwhile_takes_no_group_away(
+    gitlab: SimulatedGitLab, world: World, client: Client
+) -> None:
+    world.add_project("top/app")
+    world.add_group("top/empty")
+    gitlab.faults.add(Fault("status", match="descendant_groups", status=401))
+    with pytest.raises(UnauthorizedError):
+        in_group(client)
 
 
 @pytest.mark.parametrize("kind", ["missing_fields", "null_fields"])

@@ -44,7 +44,7 @@ class DrivenExporter:
             async with httpx.AsyncClient(
                 transport=self._pages, base_url="http://exporter"
             ) as client:
-                return await client.get(path, params=parameters)
+                return await client.get(path, params=parameters or None)
 
         return asyncio.run(get())
 

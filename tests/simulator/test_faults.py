@@ -145,3 +145,44 @@ def test_unknown_kind_and_pattern_are_refused() -> None:
         Fault("flood")  # type: ignore[arg-type]
     with pytest.raises(Exception, match="unterminated"):
         Fault("status", match="[")
+
+
+def test_fields_get_a_value_of_another_type(gitlab: SimulatedGitLab, caller: Caller) -> None:
+    gitlab.faults.add(Fault("wrong_types", fields=("id", "namespace", "full_path")))
+    (shown,) = caller.get("/projects").json()
+    assert shown["id"] == {"unexpected": 1}
+    assert shown["namespace"] == "unexpected"
+    assert shown["path"] == "app"
+
+
+def test_rows_are_repeated_or_turned_round(
+    gitlab: SimulatedGitLab, caller: Caller, world: World
+) -> None:
+    world.add_project("group/other")
+    rows = caller.ids("/projects")
+    gitlab.faults.add(Fault("reordered_rows", times=1))
+    gitlab.faults.add(Fault("repeated_rows", times=1))
+    assert caller.ids("/projects") == rows[::-1]
+    assert caller.ids("/projects") == [rows[0], rows[0], rows[1], rows[1]]
+    assert caller.ids("/projects") == rows
+
+
+def test_another_page_is_answered_than_the_one_asked_for(
+    gitlab: SimulatedGitLab, caller: Caller, world: World
+) -> None:
+    for name in ("b", "c"):
+        world.add_project(f"group/{name}")
+    world.features.largest_page = 1
+    pages = [caller.ids("/projects", page=number) for number in (1, 2, 3)]
+    gitlab.faults.add(Fault("other_page"))
+    assert caller.ids("/projects") == pages[1]
+    assert [caller.ids("/projects", page=number) for number in (1, 2, 3)] == [
+        pages[1],
+        pages[0],
+        pages[1],
+    ]
+
+
+def test_an_answer_is_dated_by_another_clock(gitlab: SimulatedGitLab, caller: Caller) -> None:
+    gitlab.faults.add(Fault("skewed_clock", delay=-90))
+    assert caller.get("/version").headers["Date"] == "Mon, 02 Mar 2026 11:58:30 GMT"
