@@ -9,7 +9,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class FixedClock:
-    """Always the same instant; only waiting makes its monotonic seconds grow, at once."""
+    """Always the same instant; its monotonic seconds grow by waiting and where it is moved."""
 
     def __init__(self, moment: datetime) -> None:
         self.moment = moment
@@ -20,6 +20,8 @@ class FixedClock:
     def at(self, moment: datetime) -> Iterator[None]:
         """Stand at another instant for a while."""
         usual, self.moment = self.moment, moment
+        with self._lock:
+            self._waited += max((moment - usual).total_seconds(), 0)
         try:
             yield
         finally:
@@ -30,7 +32,7 @@ class FixedClock:
         return (self.moment - _EPOCH) // timedelta(microseconds=1)
 
     def monotonic(self) -> float:
-        """Return the seconds waited so far."""
+        """Return the seconds that passed so far."""
         with self._lock:
             return self._waited
 
