@@ -50,7 +50,7 @@ class JsonClient:
         return json.loads(body)
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connection; the next request opens one again."""
         self._connection.close()
 
 
