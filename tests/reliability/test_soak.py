@@ -1,9 +1,7 @@
 """Six hours of a large estate in minutes: the polls that the schedule makes, scrapes in between."""
 
-import logging
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 from statistics import median
@@ -26,13 +24,7 @@ NEWS = 40.0
 
 MEGABYTES = 2**20
 
-
-@pytest.fixture(autouse=True)
-def _silence() -> Iterator[None]:
-    """Log nothing: pytest would keep each line, and that would look like a leak."""
-    logging.disable(logging.CRITICAL)
-    yield
-    logging.disable(logging.NOTSET)
+pytestmark = pytest.mark.usefixtures("silence")
 
 
 class Soak:

@@ -4,10 +4,8 @@ After each poll every project's numbers must be right, or the project counted as
 the storm is over every number must be that of an exporter that had fair weather all the time.
 """
 
-import logging
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,13 +19,7 @@ from tests.reliability.weather import FAULTS
 
 MEGABYTES = 2**20
 
-
-@pytest.fixture(autouse=True)
-def _silence() -> Iterator[None]:
-    """Log nothing: pytest would keep each line, and that would look like a leak."""
-    logging.disable(logging.CRITICAL)
-    yield
-    logging.disable(logging.NOTSET)
+pytestmark = pytest.mark.usefixtures("silence")
 
 
 def is_group_total(key: Sample) -> bool:
