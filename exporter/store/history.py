@@ -39,13 +39,12 @@ class HistoryStore:
             with_kinds: whether target branches and authors are; else all are the same, and empty.
         """
         deployments, merge_requests, links = schema.deployments, schema.merge_requests, schema.links
-        facts = select(
-            deployments.c.id,
-            deployments.c.project_id,
-            deployments.c.environment_id,
-            deployments.c.finished_at,
-            deployments.c.first,
-        )
+        environments = schema.environments
+        # Each column of very many rows takes time: the project is that of the environment, and few
+        # deployments are first ones.
+        facts = select(deployments.c.id, deployments.c.environment_id, deployments.c.finished_at)
+        first = select(deployments.c.id).where(deployments.c.first)
+        owners = select(environments.c.id, environments.c.project_id)
         # Of a project and an iid one number is made, to look for.
         key = merge_requests.c.project_id * _IIDS + merge_requests.c.iid
         linked = select(links.c.deployment_id, links.c.iid)
@@ -55,7 +54,8 @@ class HistoryStore:
         )
         if project_ids is not None:
             asked = list(project_ids)
-            facts = facts.where(deployments.c.project_id.in_(asked))
+            facts, first = (one.where(deployments.c.project_id.in_(asked)) for one in (facts, first))
+            owners = owners.where(environments.c.project_id.in_(asked))
             linked = linked.join(deployments, deployments.c.id == links.c.deployment_id).where(
                 deployments.c.project_id.in_(asked)
             )
@@ -63,7 +63,11 @@ class HistoryStore:
         known: dict[tuple[str, str], int] = {} if with_kinds else {("", ""): 0}
         # The three are joined here: a database looks up each row of many by itself.
         with self._database.reading() as connection:
-            found = _integers(rows_of(connection, facts.order_by(deployments.c.id)), 5)
+            found = _facts(
+                _integers(rows_of(connection, facts.order_by(deployments.c.id)), 3),
+                _integers(rows_of(connection, first), 1)[0],
+                _integers(rows_of(connection, owners.order_by(environments.c.id)), 2),
+            )
             pairs = _integers(rows_of(connection, linked), 2)
             rows = rows_of(connection, changes)
             merged = _integers(_with_kind(rows, known), 3) if with_kinds else _integers(rows, 2)
@@ -100,6 +104,21 @@ def _integers(batches: _Rows, width: int) -> Integers:
     """Return rows as an array with a row for each column."""
     parts = [np.array(rows, np.int64).T for rows in batches]
     return np.concatenate([np.empty((width, 0), np.int64), *parts], axis=1)
+
+
+def _facts(found: Integers, first: Integers, owners: Integers) -> Integers:
+    """Return the columns of deployments: what :meth:`DeploymentColumns.joined` asks for.
+
+    Args:
+        found: their ids in ascending order, environments and finishes.
+        first: the ids of those that are an environment's first.
+        owners: the ids of all environments in ascending order, and their projects.
+    """
+    ids, environments, finished = found
+    projects = owners[1][owners[0].searchsorted(environments)]
+    is_first = np.zeros_like(ids)
+    is_first[ids.searchsorted(first)] = 1
+    return np.stack([ids, projects, environments, finished, is_first])
 
 
 def _with_kind(
