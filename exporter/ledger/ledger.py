@@ -6,6 +6,7 @@ from threading import Lock
 from exporter.batches import in_batches
 from exporter.config import Settings
 from exporter.dora.arithmetic import timelines
+from exporter.garbage import uncollected
 from exporter.ledger.view import Timelines, View
 from exporter.rules import lead_time_rules, tier_of
 from exporter.store import Store
@@ -63,9 +64,10 @@ class Ledger:
 
     def _read(self, project_ids: Collection[int] | None) -> Mapping[int, Timelines]:
         rules = self._rules
-        columns = self._store.history.columns(
-            project_ids,
-            with_first=rules.include_first,
-            with_kinds=bool(rules.target_branches or rules.excluded_authors),
-        )
-        return timelines(columns, rules)
+        with uncollected():
+            columns = self._store.history.columns(
+                project_ids,
+                with_first=rules.include_first,
+                with_kinds=bool(rules.target_branches or rules.excluded_authors),
+            )
+            return timelines(columns, rules)

@@ -54,7 +54,8 @@ class HistoryStore:
         )
         if project_ids is not None:
             asked = list(project_ids)
-            facts, first = (one.where(deployments.c.project_id.in_(asked)) for one in (facts, first))
+            facts = facts.where(deployments.c.project_id.in_(asked))
+            first = first.where(deployments.c.project_id.in_(asked))
             owners = owners.where(environments.c.project_id.in_(asked))
             linked = linked.join(deployments, deployments.c.id == links.c.deployment_id).where(
                 deployments.c.project_id.in_(asked)
