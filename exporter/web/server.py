@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Self
 import uvicorn
 from starlette.types import ASGIApp
 
+from exporter.web.connection import Limits, limited
+
 if TYPE_CHECKING:  # the front loads it only where it is wanted
     from exporter.webconfig import WebConfig
 
@@ -79,6 +81,7 @@ def new_server(
     *,
     idle_seconds: int = 5,
     dated: bool = True,
+    limits: Limits | None = None,
 ) -> uvicorn.Server:
     """Return a server that is not started yet.
 
@@ -88,13 +91,15 @@ def new_server(
             everyone may.
         idle_seconds: how long a connection stays open without a request.
         dated: whether answers tell the time.
+        limits: of clients' time and number.
     """
     context = web_config.ssl_context() if web_config else None
     return uvicorn.Server(
         uvicorn.Config(
             web_config.guard(app) if web_config else app,
             ssl_context_factory=(lambda _config, _default: context) if context else None,
-            http="h11",  # whatever else is installed beside it
+            # h11, whatever else is installed beside it
+            http=limited(limits or Limits()),
             log_config=None,
             access_log=False,
             server_header=False,

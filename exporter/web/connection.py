@@ -1,0 +1,125 @@
+"""Connections that no slow client can hold for ever, nor many clients use up.
+
+uvicorn limits how long a connection is idle between requests, and the size of the headers (64 KiB);
+not how long a request may take to arrive, and not how many connections there are.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+import h11
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
+
+_TIMEOUT = b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What clients get.
+
+    Attributes:
+        request_seconds: from the opening of a connection, or the first byte of a further request,
+            to the last byte of the request.
+        connections: at a time, fewer than the 1,024 files that most systems let a process open.
+    """
+
+    request_seconds: float = 10.0
+    connections: int = 512
+
+
+class LimitedProtocol(H11Protocol):
+    """Ends requests that do not arrive, and makes room for those that do."""
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+        *,
+        limits: Limits,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._limits = limits
+        self._deadline: asyncio.TimerHandle | None = None
+        self.waiting_since = self.loop.time()
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait for a request; the client that made none for longest may have to go."""
+        super().connection_made(transport)
+        self._expect()
+        if len(self.connections) > self._limits.connections:
+            waiting = [
+                one
+                for one in self.connections
+                if isinstance(one, LimitedProtocol) and one.waits and one is not self
+            ]
+            goes = min(waiting, key=lambda one: one.waiting_since, default=self)
+            self.connections.discard(goes)
+            goes.transport.abort()
+
+    @property
+    def waits(self) -> bool:
+        """Whether nothing is being answered here."""
+        return self.cycle is None or self.cycle.response_complete
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait for nothing more."""
+        self._expect_nothing()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came; the time for a request begins with its first byte."""
+        super().data_received(data)
+        self._look()
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request; some of it may be here already."""
+        super().on_response_complete()
+        self.waiting_since = self.loop.time()
+        self._look()
+
+    def _look(self) -> None:
+        state = self.conn.their_state
+        begun = state is h11.IDLE and bool(self.conn.trailing_data[0])
+        if self.transport.is_closing() or not (begun or state is h11.SEND_BODY):
+            self._expect_nothing()
+        elif self._deadline is None:
+            self._expect()
+
+    def _expect(self) -> None:
+        self._deadline = self.loop.call_later(self._limits.request_seconds, self._give_up)
+
+    def _expect_nothing(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _give_up(self) -> None:
+        self._deadline = None
+        if self.transport.is_closing():
+            return
+        if self.conn.our_state is h11.IDLE:
+            self.transport.write(_TIMEOUT)
+            self.transport.close()
+        else:
+            self.transport.abort()
+
+
+def limited(limits: Limits) -> type[H11Protocol]:
+    """Return the protocol that keeps to these limits, as uvicorn takes it."""
+
+    class Protocol(LimitedProtocol):
+        def __init__(
+            self,
+            config: uvicorn.Config,
+            server_state: ServerState,
+            app_state: dict[str, Any],
+            _loop: asyncio.AbstractEventLoop | None = None,
+        ) -> None:
+            super().__init__(config, server_state, app_state, _loop, limits=limits)
+
+    return Protocol
