@@ -64,7 +64,7 @@ class LimitedProtocol(H11Protocol):
     @property
     def waits(self) -> bool:
         """Whether nothing is being answered here."""
-        return self.cycle is None or self.cycle.response_complete
+        return self.cycle is None or self.cycle.response_complete  # type: ignore[redundant-expr]
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait for nothing more."""
