@@ -70,12 +70,30 @@ class Database:
             yield connection
 
     @contextmanager
+    def one_write(self) -> Iterator[None]:
+        """Let all that this thread writes and reads within be one transaction, whole or not at all.
+
+        What is within must ask nobody else: other writers wait.
+        """
+        before = getattr(self._thread, "connection", None)
+        with self.writing() as connection:
+            self._thread.connection = self._thread.writer = connection
+            try:
+                yield
+            finally:
+                self._thread.connection, self._thread.writer = before, None
+
+    @contextmanager
     def writing(self, *, fenced: bool = True) -> Iterator[Connection]:
         """Open a transaction that writes; it commits as a whole, or not at all on an error.
 
         Args:
             fenced: whether only the exporter that leads may do it.
         """
+        present: Connection | None = getattr(self._thread, "writer", None)
+        if present is not None:
+            yield present
+            return
         with (
             self._writer,
             self._engine.connect().execution_options(writes=True) as connection,

@@ -105,30 +105,34 @@ class ReadingStore:
 
     def state(self, project_id: int) -> ProjectState:
         """Return how far a project was read."""
+        return self.states([project_id])[project_id]
+
+    def states(self, project_ids: Collection[int]) -> dict[int, ProjectState]:
+        """Return, by project, how far each was read."""
         projects, environments = schema.projects, schema.environments
+        found = dict.fromkeys(project_ids, ProjectState())
+        known: dict[int, dict[int, Environment]] = defaultdict(dict)
         with self._database.reading() as connection:
-            row = connection.execute(
-                select(projects.c.cursor, projects.c.covered_since, projects.c.complete).where(
-                    projects.c.id == project_id
+            for some in in_batches(sorted(found), _PARAMETERS):
+                listed = connection.execute(
+                    select(
+                        environments.c.id,
+                        environments.c.project_id,
+                        environments.c.name,
+                        environments.c.tier,
+                        environments.c.oldest_deployment_id,
+                    ).where(environments.c.project_id.in_(some))
                 )
-            ).one_or_none()
-            if row is None:
-                return ProjectState()
-            known = connection.execute(
-                select(
-                    environments.c.id,
-                    environments.c.project_id,
-                    environments.c.name,
-                    environments.c.tier,
-                    environments.c.oldest_deployment_id,
-                ).where(environments.c.project_id == project_id)
-            )
-            return ProjectState(
-                row.cursor,
-                row.covered_since,
-                row.complete,
-                {one.id: Environment(*one) for one in known},
-            )
+                for one in listed:
+                    known[one.project_id][one.id] = Environment(*one)
+                read = select(
+                    projects.c.id, projects.c.cursor, projects.c.covered_since, projects.c.complete
+                ).where(projects.c.id.in_(some))
+                for row in connection.execute(read):
+                    found[row.id] = ProjectState(
+                        row.cursor, row.covered_since, row.complete, known.get(row.id, {})
+                    )
+        return found
 
     def guessed(self, project_id: int) -> list[SeenDeployment]:
         """Return the deployments whose finish is a guess that GitLab might still make exact."""
@@ -272,11 +276,12 @@ class ReadingStore:
                     .values(finished_at=one.finished_at, finish_source=one.finish_source)
                 )
             moved = {one.environment_id for one in reading.corrected}
-            connection.execute(
-                update(schema.deployments)
-                .where(schema.deployments.c.environment_id.in_(moved))
-                .values(first=True)  # likewise
-            )
+            if moved:
+                connection.execute(
+                    update(schema.deployments)
+                    .where(schema.deployments.c.environment_id.in_(moved))
+                    .values(first=True)  # likewise
+                )
             for environment_id in moved.union(one.environment_id for one in new.values()):
                 _mark_first(connection, environment_id)
             _count(

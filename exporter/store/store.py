@@ -60,6 +60,10 @@ class Store:
         """Let all that this thread reads within see the same state of the facts."""
         return self._database.one_state()
 
+    def one_write(self) -> AbstractContextManager[None]:
+        """Let all that this thread writes within be one transaction, whole or not at all."""
+        return self._database.one_write()
+
     def close(self) -> None:
         """Close every connection, and let another exporter lead."""
         self.leadership.resign()
