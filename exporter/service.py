@@ -15,6 +15,7 @@ from exporter.config import Settings, TokenError, TokenSource
 from exporter.gitlab import Budget, Callers, Client, GitLabSource, UnauthorizedError
 from exporter.instant import Instant, microseconds
 from exporter.ledger import Ledger
+from exporter.memory import give_back
 from exporter.metrics.exposition import Exposition
 from exporter.metrics.snapshot import take_snapshot
 from exporter.poller import (
@@ -288,6 +289,7 @@ class Service:
         with self._showing:
             self.view = self._ledger.view()
             self.exposition.show(take_snapshot(self.view, self.settings))
+        give_back()
 
 
 def _verification(settings: Settings) -> bool | str:

@@ -30,6 +30,7 @@ from exporter.instant import Instant
 from exporter.store import schema
 from exporter.store.engine import Database
 from exporter.store.revisions import note_changes
+from exporter.store.rows import rows_of
 from exporter.store.upsert import upsert
 
 _PARAMETERS = 10_000  # SQLite takes 32,766 in a statement
@@ -424,8 +425,9 @@ def _mark_first(connection: Connection, environment_id: int) -> None:
         select(environments.c.oldest_deployment_id).where(environments.c.id == environment_id)
     ).scalar()
     here = deployments.c.environment_id == environment_id
-    rows = connection.execute(select(deployments.c.id, deployments.c.finished_at).where(here))
-    first = first_deployments([(row.id, row.finished_at) for row in rows], oldest_id)
+    query = select(deployments.c.id, deployments.c.finished_at).where(here)
+    rows = [one for some in rows_of(connection, query) for one in some]
+    first = first_deployments(rows, oldest_id)
     connection.execute(
         update(deployments)
         .where(here, deployments.c.first, deployments.c.id.not_in(list(first)))

@@ -21,13 +21,17 @@ _PARAMETERS = 10_000  # SQLite takes 32,766 in a statement
 def count_up(connection: Connection, key: str) -> int:
     """Raise a number that is kept under a key of the state, and return it."""
     state = schema.state
-    upsert(connection, state, [{"key": key, "value": "0"}])
-    connection.execute(
+    more = (
         update(state)
         .where(state.c.key == key)
         .values(value=cast(cast(state.c.value, BigInteger) + 1, Text))
+        .returning(state.c.value)
     )
-    return number(connection, key)
+    raised = connection.execute(more).scalar_one_or_none()
+    if raised is None:
+        upsert(connection, state, [{"key": key, "value": "0"}])
+        raised = connection.execute(more).scalar_one()
+    return int(raised)
 
 
 def number(connection: Connection, key: str) -> int:
