@@ -40,6 +40,8 @@ class Database:
         self._writer = Lock()
         self.shared = engine.dialect.name == "postgresql"
         """Whether several exporters may use it at once."""
+        self.file = file_of(engine.url.render_as_string(hide_password=False))
+        """Of SQLite, None where it is in memory or on a server."""
         self.fence: Callable[[Connection], None] | None = None
         """Called at the begin of each writing transaction; it may refuse."""
         self._snapshot = {"isolation_level": "REPEATABLE READ"} if self.shared else {}
