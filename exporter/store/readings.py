@@ -30,7 +30,6 @@ from exporter.instant import Instant
 from exporter.store import schema
 from exporter.store.engine import Database
 from exporter.store.revisions import note_changes
-from exporter.store.rows import rows_of
 from exporter.store.upsert import upsert
 
 _PARAMETERS = 10_000  # SQLite takes 32,766 in a statement
@@ -283,8 +282,11 @@ class ReadingStore:
                     .where(schema.deployments.c.environment_id.in_(moved))
                     .values(first=True)  # likewise
                 )
-            for environment_id in moved.union(one.environment_id for one in new.values()):
-                _mark_first(connection, environment_id)
+            changed: dict[int, int] = {}
+            for one in new.values():
+                changed[one.environment_id] = min(one.id, changed.get(one.environment_id, one.id))
+            for environment_id, lowest in (changed | dict.fromkeys(moved, 0)).items():
+                _mark_first(connection, environment_id, lowest)
             _count(
                 connection,
                 Counter(tiers[one.environment_id] for one in new.values()),
@@ -414,23 +416,42 @@ def _remember_oldest(
     )
 
 
-def _mark_first(connection: Connection, environment_id: int) -> None:
+def _mark_first(connection: Connection, environment_id: int, lowest: int) -> None:
     """Take the mark from deployments of an environment that are not its first.
 
     None is given back here: more deployments can only take more marks, and forgotten ones would
     give some back wrongly.
+
+    Args:
+        connection: in the transaction that changes them.
+        environment_id: of the environment.
+        lowest: the lowest id that is new. Those below keep their marks, if any has one, and of
+            them only the lowest id and the earliest finish matter to the others.
     """
     deployments, environments = schema.deployments, schema.environments
     oldest_id = connection.execute(
         select(environments.c.oldest_deployment_id).where(environments.c.id == environment_id)
     ).scalar()
     here = deployments.c.environment_id == environment_id
-    query = select(deployments.c.id, deployments.c.finished_at).where(here)
-    rows = [one for some in rows_of(connection, query) for one in some]
+    below = select(func.min(deployments.c.id), func.min(deployments.c.finished_at)).where(
+        here, deployments.c.id < lowest
+    )
+    query = select(deployments.c.id, deployments.c.finished_at).where(
+        here, deployments.c.id >= lowest
+    )
+    rows = [
+        (row[0], row[1])
+        for one in (below, query)
+        for row in connection.execute(one)
+        if row[0] is not None
+    ]
     first = first_deployments(rows, oldest_id)
+    if not first:
+        lowest = 0  # an older one is known of, so none has kept its mark
     connection.execute(
         update(deployments)
-        .where(here, deployments.c.first, deployments.c.id.not_in(list(first)))
+        .where(here, deployments.c.first, deployments.c.id >= lowest)
+        .where(deployments.c.id.not_in(list(first)))
         .values(first=False)
     )
 
