@@ -23,8 +23,8 @@ from tests.waiting import wait_until
 
 __all__ = ["postgres"]
 
-FREEZES = 3
-INTERVAL = 6
+FREEZES = 2
+INTERVAL = 4
 PROJECTS = 10
 
 

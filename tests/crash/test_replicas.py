@@ -31,7 +31,7 @@ from tests.waiting import wait_until
 __all__ = ["postgres"]
 
 KILLS = 20
-INTERVAL = 8
+INTERVAL = 7
 PROJECTS = 20
 
 JUST_BEFORE = 0.2
@@ -68,7 +68,7 @@ def wait_for_the_moment(gitlab: SimulatedGitLab, number: int, rng: random.Random
         next_in = INTERVAL - Rhythm.of(timedelta(seconds=INTERVAL)).reserve - since
         Event().wait(next_in - JUST_BEFORE)
     else:
-        Event().wait(rng.uniform(0, INTERVAL))
+        Event().wait(rng.uniform(0, INTERVAL / 2))
 
 
 def kill_the_leader(
