@@ -13,7 +13,7 @@ from exporter.api import Access, DoraApi, GitLabAccess, OpenAccess
 from exporter.clock import Clock, SystemClock
 from exporter.config import Settings, TokenError, TokenSource
 from exporter.gitlab import Budget, Callers, Client, GitLabSource, UnauthorizedError
-from exporter.instant import Instant, microseconds
+from exporter.instant import microseconds
 from exporter.ledger import Ledger
 from exporter.memory import give_back
 from exporter.metrics.exposition import Exposition
@@ -65,7 +65,9 @@ class Service:
         self.clock = clock or SystemClock()
         self.stop = Event()
         self.status = Status()
-        self.store = Store.open(settings.store.url, to_poll=True)
+        self.store = Store.open(
+            settings.store.url, to_poll=True, poll_interval=settings.poll.interval.timedelta
+        )
         # Ends polls: with the exporter, or when another on the same database takes them over.
         self._halt = Event() if self.store.shared else self.stop
         self.store.leadership.when_lost = self._halt.set
@@ -74,6 +76,7 @@ class Service:
             self._halt,
             requests_per_second=settings.gitlab.max_requests_per_second,
             reserve=settings.gitlab.rate_limit_reserve,
+            may_ask=self.store.leadership.confirmed,
         )
         # Callers of the JSON API spend a budget of their own: they must not hold up the polls.
         self._callers = Callers(
@@ -130,13 +133,12 @@ class Service:
 
         It is not where another exporter on the same database polls.
         """
-        if not self.replica.leads:
+        if not self.replica.begin_poll():
             return False
-        began = self.clock.now()
         if self._discovery.run_if_due() and self._receiver is not None:
             self._publish()  # the poll may take hours, and events are of projects in scope
         complete = self._poll.run()
-        self._publish(began)
+        self._publish()
         self._settling.expect()
         return complete
 
@@ -229,7 +231,7 @@ class Service:
         schedule = self._schedule = Schedule(
             poll=self.poll,
             discover=self.discover,
-            poll_interval=self.settings.poll.interval.timedelta,
+            poll_interval=self.replica.interval,
             discovery_interval=self.settings.poll.discovery_interval.timedelta,
             stop=self._halt,
             poll_in=beginning.poll,
@@ -269,15 +271,11 @@ class Service:
         self._poll.read_links()
         self._publish()
 
-    def _publish(self, began: Instant | None = None) -> None:
-        """Show what is stored, here and where others follow; a poll that was cut off tells nothing.
-
-        Args:
-            began: when the poll began, if it was one of all that is due.
-        """
+    def _publish(self) -> None:
+        """Show what is stored, here and where others follow; a cut off poll tells nothing."""
         self._show()
         if not self._halt.is_set():
-            self.replica.publish(began)
+            self.replica.publish()
 
     def _access(self) -> Access:
         if self.settings.api.auth == "none":

@@ -44,6 +44,9 @@ class Database:
         """Of SQLite, None where it is in memory or on a server."""
         self.fence: Callable[[Connection], None] | None = None
         """Called at the begin of each writing transaction; it may refuse."""
+        self.longest_pause: float | None = None
+        """Seconds between two statements of a write after which the server undoes it, None for no
+        limit: who is frozen must not keep what others wait for."""
         self._snapshot = {"isolation_level": "REPEATABLE READ"} if self.shared else {}
         self._thread = local()
 
@@ -101,6 +104,10 @@ class Database:
             self._engine.connect().execution_options(writes=True) as connection,
             connection.begin(),
         ):
+            if self.shared and self.longest_pause is not None:
+                limit = f"{round(self.longest_pause * 1000)}ms"
+                setting = func.set_config("idle_in_transaction_session_timeout", limit, True)
+                connection.execute(select(setting))
             if fenced and self.fence is not None:
                 self.fence(connection)
             yield connection
