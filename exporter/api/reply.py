@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from gzip import compress
 from threading import Lock
 
@@ -61,16 +61,35 @@ class AnswerCache:
                 self._bodies.clear()
             body = self._bodies.get(key)
         if body is None:
-            body = json.dumps(compute(), separators=(",", ":"), allow_nan=False).encode()
+            body = encoded(compute())
             with self._lock:
                 if self._view is view:
                     self._bodies[key] = body
         return body
 
 
-def reply(request: Request, view: View, container: Project | Group, body: bytes) -> Response:
-    """Return the HTTP answer, which is a 304 without a body where the caller has it already."""
-    headers = dict(_HEADERS)
+def encoded(answer: object) -> bytes:
+    """Return an answer as JSON."""
+    return json.dumps(answer, separators=(",", ":"), allow_nan=False).encode()
+
+
+def reply(
+    request: Request,
+    view: View,
+    container: Project | Group,
+    body: bytes,
+    more: Mapping[str, str] | None = None,
+) -> Response:
+    """Return the HTTP answer, which is a 304 without a body where the caller has it already.
+
+    Args:
+        request: what is answered.
+        view: the history behind the answer.
+        container: whose numbers they are.
+        body: the JSON.
+        more: headers of this answer.
+    """
+    headers = {**_HEADERS, **(more or {})}
     # Weak: compressed or not, it is the same answer.
     etag = headers["etag"] = f'W/"{hashlib.sha256(body).hexdigest()[:32]}"'
     for name, instant in (
