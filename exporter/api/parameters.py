@@ -61,7 +61,7 @@ class Query:
             ("start_date", self.start.isoformat()),
             ("end_date", self.end.isoformat()),
             ("interval", self.interval),
-            *(("environment_tiers[]", tier) for tier in self.tiers),
+            *(("environment_tiers[]", tier) for tier in dict.fromkeys(self.tiers)),
         ]
 
 

@@ -27,6 +27,7 @@ class Bucket:
         """Return where the parts do not make the number or the totals, None if they do."""
         counting = [one for one in self.parts if one["counted"]]
         left_out = [one for one in self.parts if not one["counted"]]
+        reasons = Counter(one["reason"] for one in left_out)
         expected = {
             "value": self.answered,
             "counted": len(counting),
@@ -38,13 +39,13 @@ class Bucket:
                     if one["merge_request"]
                 }
             ),
-            "left_out": dict(Counter(one["reason"] for one in left_out)),
+            "left_out": dict(reasons),
             "marked": dict(Counter(mark for one in counting for mark in one["marks"])),
         }
         told = {name: self.totals[name] for name in expected}
         if told != expected:
             return f"{self.totals['date']}: told {told}, parts make {expected}"
-        if "before_history" in expected["left_out"]:
+        if reasons["before_history"]:
             return None if self.answered is None else "a number before the history"
         rebuilt = self._rebuilt(counting)
         # Where there is nothing, only the history tells whether there could have been.
