@@ -1,10 +1,12 @@
 """From a question to what stands behind its answer, read from the store."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from exporter.api.answer import Number, shown
 from exporter.api.pages import Page
 from exporter.api.parameters import MetricName, Query
+from exporter.api.per_view import PerView
 from exporter.api.web_urls import WebUrls
 from exporter.config import Settings
 from exporter.dora.calendar import Bucket, buckets, day_of
@@ -20,13 +22,34 @@ from exporter.store import ProvenanceStore, StoredDeployment
 
 Json = dict[str, object]
 
+KEPT = 20_000
+"""Parts and buckets that are kept of all explanations together: some 10 MB."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Explanation:
+    """All parts of the numbers that answer a question, and the totals of each bucket as JSON."""
+
+    parts: Sequence[Part]
+    periods: Sequence[Bucket]
+    buckets: Sequence[Json]
+
 
 @dataclass(frozen=True, slots=True)
 class Explainer:
-    """Explains numbers of projects and groups, by what is stored of them."""
+    """Explains numbers of projects and groups, by what is stored of them.
+
+    What was read last is kept until the numbers change, for the pages that follow.
+    """
 
     store: ProvenanceStore
     settings: Settings
+    kept: PerView[_Explanation]
+
+    @classmethod
+    def over(cls, store: ProvenanceStore, settings: Settings) -> "Explainer":
+        """Return what explains the numbers of a store."""
+        return cls(store, settings, PerView(KEPT, lambda one: len(one.parts) + len(one.periods)))
 
     def explain(
         self, view: View, container: Project | Group, query: Query, page: Page
@@ -42,22 +65,10 @@ class Explainer:
         Returns:
             The answer, and how many parts there are in all.
         """
-        projects = view.projects_of(container)
-        question = Question(
-            lead_times=query.metric is MetricName.LEAD_TIME_FOR_CHANGES,
-            tiers=query.tiers,
-            buckets=(periods := buckets(query.start, query.end, query.interval, view.rules.zone)),
-            # There is nothing to know of a group without projects.
-            covered_since=view.covered_since(container) if projects else periods[0].begins,
-            known_to={one.id: one.polled_at for one in projects},
-            rules=view.rules,
-        )
-        stored = self.store.deployments(
-            [one.id for one in projects], periods[0].begins, periods[-1].ends
-        )
-        parts = parts_of(question, map(self._traced, stored))
-        totals = zip(periods, totals_of(question, parts), strict=True)
-        paths = {one.id: one.path for one in projects}
+        # In what form numbers are answered makes no difference here.
+        asked = replace(query, payload="key_value")
+        found = self.kept.get(view, container, asked, lambda: self._read(view, container, query))
+        paths = {one.id: one.path for one in view.projects_of(container)}
         return {
             "metric": query.metric,
             "start_date": query.start.isoformat(),
@@ -66,9 +77,33 @@ class Explainer:
             "environment_tiers": list(dict.fromkeys(query.tiers)),
             "aggregation": view.rules.aggregation,
             "timezone": self.settings.timezone.key,
-            "buckets": [_bucket(period, one) for period, one in totals],
-            "parts": [self._part(one, periods[one.bucket], paths) for one in page.of(parts)],
-        }, len(parts)
+            "buckets": found.buckets,
+            "parts": [
+                self._part(one, found.periods[one.bucket], paths) for one in page.of(found.parts)
+            ],
+        }, len(found.parts)
+
+    def _read(self, view: View, container: Project | Group, query: Query) -> _Explanation:
+        projects = view.projects_of(container)
+        periods = buckets(query.start, query.end, query.interval, view.rules.zone)
+        question = Question(
+            lead_times=query.metric is MetricName.LEAD_TIME_FOR_CHANGES,
+            tiers=query.tiers,
+            buckets=periods,
+            # There is nothing to know of a group without projects.
+            covered_since=view.covered_since(container) if projects else periods[0].begins,
+            known_to={one.id: one.polled_at for one in projects},
+            rules=view.rules,
+        )
+        stored = self.store.deployments(
+            [one.id for one in projects],
+            periods[0].begins,
+            periods[-1].ends,
+            with_merge_requests=question.lead_times,
+        )
+        parts = parts_of(question, map(self._traced, stored))
+        totals = zip(periods, totals_of(question, parts), strict=True)
+        return _Explanation(parts, periods, [_bucket(period, one) for period, one in totals])
 
     def _traced(self, stored: StoredDeployment) -> TracedDeployment:
         environment = stored.environment

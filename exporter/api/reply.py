@@ -2,17 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from gzip import compress
-from threading import Lock
 
-from cachetools import LRUCache
 from prometheus_client.exposition import gzip_accepted
 from starlette.requests import Request
 from starlette.responses import Response
 
-from exporter.api.answer import Answer
-from exporter.api.parameters import Query
+from exporter.api.per_view import PerView
 from exporter.dora.facts import Group, Project
 from exporter.instant import iso
 from exporter.ledger import View
@@ -35,37 +32,10 @@ _WORTH_COMPRESSING = 500
 
 _ANSWERS = 2000
 
-_Key = tuple[str, int, Query]
 
-
-class AnswerCache:
-    """Bodies computed from one view of the history; a new view empties it."""
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._view: View | None = None
-        self._bodies: LRUCache[_Key, bytes] = LRUCache(_ANSWERS)
-
-    def get(
-        self,
-        view: View,
-        container: Project | Group,
-        query: Query,
-        compute: Callable[[], Answer],
-    ) -> bytes:
-        """Return the body that answers a question."""
-        key = (type(container).__name__, container.id, query)
-        with self._lock:
-            if self._view is not view:
-                self._view = view
-                self._bodies.clear()
-            body = self._bodies.get(key)
-        if body is None:
-            body = encoded(compute())
-            with self._lock:
-                if self._view is view:
-                    self._bodies[key] = body
-        return body
+def answer_cache() -> PerView[bytes]:
+    """Return a cache of bodies."""
+    return PerView(_ANSWERS)
 
 
 def encoded(answer: object) -> bytes:

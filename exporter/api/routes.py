@@ -16,7 +16,8 @@ from exporter.api.errors import RefusalError, forbidden_metrics, malformed, not_
 from exporter.api.explain import Explainer
 from exporter.api.pages import read_page
 from exporter.api.parameters import Query, read_parameters
-from exporter.api.reply import AnswerCache, encoded, reply
+from exporter.api.per_view import PerView
+from exporter.api.reply import answer_cache, encoded, reply
 from exporter.clock import Clock
 from exporter.config import Settings
 from exporter.dora.calendar import day_of
@@ -44,7 +45,7 @@ class DoraApi:
     clock: Clock
     access: Access
     explainer: Explainer
-    answers: AnswerCache
+    answers: PerView[bytes]
     limiter: CapacityLimiter
     explaining: CapacityLimiter
 
@@ -63,8 +64,8 @@ class DoraApi:
             settings,
             clock,
             access,
-            Explainer(provenance, settings),
-            AnswerCache(),
+            Explainer.over(provenance, settings),
+            answer_cache(),
             CapacityLimiter(_THREADS),
             CapacityLimiter(_EXPLAINED),
         )
@@ -82,7 +83,7 @@ class DoraApi:
     async def _metrics(self, request: Request) -> Response:
         def respond() -> Response:
             asked = view, container, _ = self._asked(request)
-            body = self.answers.get(*asked, lambda: answer(*asked))
+            body = self.answers.get(*asked, lambda: encoded(answer(*asked)))
             return reply(request, view, container, body)
 
         try:

@@ -1,7 +1,7 @@
 """All that is stored of the deployments of a range: what explains a number."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,11 +46,17 @@ class ProvenanceStore:
         self._database = database
 
     def deployments(
-        self, project_ids: Collection[int], begins: Instant, ends: Instant
+        self,
+        project_ids: Collection[int],
+        begins: Instant,
+        ends: Instant,
+        *,
+        with_merge_requests: bool = True,
     ) -> list[StoredDeployment]:
         """Return the deployments of some projects with ``begins <= finished_at < ends``.
 
-        They come in any order, and all as they were at one moment.
+        They come in any order, and all as they were at one moment; where no merge requests are
+        wanted they have none.
         """
         found: list[StoredDeployment] = []
         with self._database.one_state():
@@ -61,10 +67,13 @@ class ProvenanceStore:
                     table.finished_at >= begins,
                     table.finished_at < ends,
                 )
-                found.extend(self._deployments(asked))
+                linked = self._merge_requests(asked) if with_merge_requests else {}
+                found.extend(self._deployments(asked, linked))
         return found
 
-    def _deployments(self, asked: ColumnElement[bool]) -> Iterator[StoredDeployment]:
+    def _deployments(
+        self, asked: ColumnElement[bool], linked: Mapping[int, Sequence[MergeRequest]]
+    ) -> Iterator[StoredDeployment]:
         deployments, environments = schema.deployments.c, schema.environments.c
         query = select(
             deployments.id,
@@ -82,7 +91,6 @@ class ProvenanceStore:
         ).join_from(schema.deployments, schema.environments)
         with self._database.reading() as connection:
             rows = connection.execute(query.where(asked)).all()
-        linked = self._merge_requests(asked)
         for row in rows:
             yield _deployment(row, tuple(linked.get(row.id, ())))
 

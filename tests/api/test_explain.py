@@ -1,8 +1,11 @@
 """Explanations of a store filled by hand."""
 
+from unittest.mock import Mock
+
 import pytest
 from starlette.testclient import TestClient
 
+from exporter.api import explain
 from tests.filling import Filling, opened, settings_with
 
 DAYS = "start_date=2021-03-01&end_date=2021-03-03"
@@ -99,3 +102,26 @@ def test_paths_are_those_of_the_numbers(client: TestClient, path: str) -> None:
     url = LEAD_TIMES.replace("/projects/1", path)
     assert client.get(url).json() == expected
     assert client.get(url.replace("explain?", "explain.json?")).json() == expected
+
+
+def test_pages_of_one_state_are_read_once(facts: Filling, monkeypatch: pytest.MonkeyPatch) -> None:
+    provenance = facts.store.provenance
+    reading = Mock(wraps=provenance.deployments)
+    monkeypatch.setattr(provenance, "deployments", reading)
+    with opened(facts.store, facts.clock) as client:
+        for page in range(1, 5):
+            assert client.get(f"{LEAD_TIMES}&page={page}&per_page=1").json()["parts"]
+            assert client.get(f"{LEAD_TIMES}&payload=date_value").status_code == 200
+        assert reading.call_count == 1
+        client.get(f"{LEAD_TIMES}&interval=all")
+        assert reading.call_count == 2
+
+
+def test_what_is_too_much_to_keep_is_read_again(
+    facts: Filling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(explain, "KEPT", 2)
+    with opened(facts.store, facts.clock) as client:
+        whole = client.get(LEAD_TIMES).json()
+        assert len(whole["parts"]) > 2
+        assert client.get(LEAD_TIMES).json() == whole

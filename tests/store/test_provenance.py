@@ -53,3 +53,11 @@ def test_everything_about_a_deployment_is_told(store: Store) -> None:
     link(store, {7: []})
     (one,) = store.provenance.deployments([APP], 50, 51)
     assert one.final
+
+
+def test_merge_requests_are_read_only_where_they_are_wanted(store: Store) -> None:
+    save(store, [seen(1, 5)])
+    link(store, {1: [1, 2]})
+    (one,) = store.provenance.deployments([APP], 0, 10, with_merge_requests=False)
+    assert one.merge_requests == ()
+    assert one.final
