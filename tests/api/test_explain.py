@@ -1,12 +1,13 @@
 """Explanations of a store filled by hand."""
 
+from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
 from starlette.testclient import TestClient
 
 from exporter.api import explain
-from tests.filling import Filling, opened, settings_with
+from tests.filling import Filling, filled, opened, settings_with, utc
 
 DAYS = "start_date=2021-03-01&end_date=2021-03-03"
 LEAD_TIMES = f"/projects/1/dora/explain?metric=lead_time_for_changes&{DAYS}"
@@ -125,3 +126,22 @@ def test_what_is_too_much_to_keep_is_read_again(
         whole = client.get(LEAD_TIMES).json()
         assert len(whole["parts"]) > 2
         assert client.get(LEAD_TIMES).json() == whole
+
+
+def test_what_numbers_do_not_know_yet_or_any_more_is_no_part_of_them(tmp_path: Path) -> None:
+    now = utc("2021-03-31T10:00")
+    with filled(tmp_path, now) as filling:
+        filling.scope({1: "acme/app"}, {5: "acme"})
+        environment = filling.environment(1, covered_since=utc("2021-03-30T12:00"), complete=False)
+        for at in ("2021-03-30T14:00", "2021-03-31T09:00", "2021-03-31T11:00"):
+            filling.deploy(environment, utc(at), [utc("2021-03-30T13:00")])
+        filling.poll()
+        with opened(filling.store, filling.clock) as client:
+            for metric, value in (("deployment_frequency", 1), ("lead_time_for_changes", 72_000)):
+                query = f"metric={metric}&start_date=2021-03-30&payload=date_value"
+                numbers = client.get(f"/groups/acme/dora/metrics?{query}").json()
+                assert [one["value"] for one in numbers] == [None, value]
+                answer = client.get(f"/groups/acme/dora/explain?{query}").json()
+                assert [one["value"] for one in answer["buckets"]] == [None, value]
+                reasons = [one["reason"] for one in answer["parts"]]
+                assert reasons == ["before_history", None, "after_last_poll"]
