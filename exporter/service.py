@@ -125,7 +125,9 @@ class Service:
 
     def app(self) -> Starlette:
         """Return the pages."""
-        api = DoraApi.over(lambda: self.view, self.settings, self.clock, self._access())
+        api = DoraApi.over(
+            lambda: self.view, self.settings, self.clock, self._access(), self.store.provenance
+        )
         return create_app(self.settings, self.exposition, api, self._receiver)
 
     def poll(self) -> bool:

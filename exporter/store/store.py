@@ -11,6 +11,7 @@ from exporter.store.file_lock import FileLock
 from exporter.store.history import HistoryStore
 from exporter.store.leadership import Leadership
 from exporter.store.links import LinkStore
+from exporter.store.provenance import ProvenanceStore
 from exporter.store.readings import ReadingStore
 from exporter.store.revisions import RevisionStore
 from exporter.store.rhythm import Rhythm
@@ -32,6 +33,7 @@ class Store:
         self.readings = ReadingStore(database)
         self.links = LinkStore(database)
         self.history = HistoryStore(database)
+        self.provenance = ProvenanceStore(database)
         self.revisions = RevisionStore(database)
         self.standing = StandingStore(database)
         self.events = EventStore(database)
