@@ -128,7 +128,9 @@ def judge(found: Iterable[Bucket], rng: Random) -> Counter[str]:
     return happened
 
 
-@pytest.mark.parametrize("aggregation", ["merge_requests", "daily_medians"])
+@pytest.mark.parametrize(
+    "aggregation", ["merge_requests", pytest.param("daily_medians", marks=pytest.mark.long)]
+)
 def test_parts_make_the_numbers(aggregation: str, tmp_path: Path) -> None:
     case = company(4, days=40, exclude_authors=["renovate-bot"])
     judge(ask(case, tmp_path, aggregation, 12, groups_only=True), Random(1))
