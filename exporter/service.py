@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from functools import partial
 from threading import Event, Lock
 from types import TracebackType
@@ -12,7 +13,15 @@ from starlette.applications import Starlette
 from exporter.api import Access, DoraApi, GitLabAccess, OpenAccess
 from exporter.clock import Clock, SystemClock
 from exporter.config import Settings, TokenError, TokenSource
-from exporter.gitlab import Budget, Callers, Client, GitLabSource, UnauthorizedError
+from exporter.gitlab import (
+    Budget,
+    Callers,
+    Client,
+    GitLabSource,
+    StoppedError,
+    UnauthorizedError,
+    token_expires_at,
+)
 from exporter.instant import microseconds
 from exporter.ledger import Ledger
 from exporter.memory import give_back
@@ -28,6 +37,7 @@ from exporter.poller import (
     Schedule,
     Settling,
     Status,
+    TokenExpiry,
 )
 from exporter.store import Store
 from exporter.web.app import create_app
@@ -88,9 +98,10 @@ class Service:
             ssl_verify=_verification(settings),
             timeout=min(settings.gitlab.timeout.seconds, _CALLER_TIMEOUT),
         )
+        self._token = _token_of(token)
         self.client = Client(
             settings.gitlab.url,
-            token=_token_of(token),
+            token=self._token,
             clock=self.clock,
             stop=self._halt,
             budget=self.budget,
@@ -142,6 +153,9 @@ class Service:
         complete = self._poll.run()
         self._publish()
         self._settling.expect()
+        if complete:
+            with suppress(StoppedError):
+                self._token_expiry.look_if_due()
         return complete
 
     def discover(self) -> None:
@@ -212,6 +226,12 @@ class Service:
             self.status,
             clock=self.clock,
             stop=self._halt,
+        )
+        self._token_expiry = TokenExpiry(
+            partial(token_expires_at, self.client),
+            self._token,
+            self.status.token_expires,
+            self.clock,
         )
         self._named = NamedProjects(
             self._poll_named,
