@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from functools import partial
 from threading import Event, Lock
 from types import TracebackType
@@ -12,9 +13,18 @@ from starlette.applications import Starlette
 from exporter.api import Access, DoraApi, GitLabAccess, OpenAccess
 from exporter.clock import Clock, SystemClock
 from exporter.config import Settings, TokenError, TokenSource
-from exporter.gitlab import Budget, Callers, Client, GitLabSource, UnauthorizedError
-from exporter.instant import Instant, microseconds
+from exporter.gitlab import (
+    Budget,
+    Callers,
+    Client,
+    GitLabSource,
+    StoppedError,
+    UnauthorizedError,
+    token_expires_at,
+)
+from exporter.instant import microseconds
 from exporter.ledger import Ledger
+from exporter.memory import give_back
 from exporter.metrics.exposition import Exposition
 from exporter.metrics.snapshot import take_snapshot
 from exporter.poller import (
@@ -27,6 +37,7 @@ from exporter.poller import (
     Schedule,
     Settling,
     Status,
+    TokenExpiry,
 )
 from exporter.store import Store
 from exporter.web.app import create_app
@@ -64,7 +75,9 @@ class Service:
         self.clock = clock or SystemClock()
         self.stop = Event()
         self.status = Status()
-        self.store = Store.open(settings.store.url, to_poll=True)
+        self.store = Store.open(
+            settings.store.url, to_poll=True, poll_interval=settings.poll.interval.timedelta
+        )
         # Ends polls: with the exporter, or when another on the same database takes them over.
         self._halt = Event() if self.store.shared else self.stop
         self.store.leadership.when_lost = self._halt.set
@@ -73,6 +86,7 @@ class Service:
             self._halt,
             requests_per_second=settings.gitlab.max_requests_per_second,
             reserve=settings.gitlab.rate_limit_reserve,
+            may_ask=self.store.leadership.confirmed,
         )
         # Callers of the JSON API spend a budget of their own: they must not hold up the polls.
         self._callers = Callers(
@@ -84,9 +98,10 @@ class Service:
             ssl_verify=_verification(settings),
             timeout=min(settings.gitlab.timeout.seconds, _CALLER_TIMEOUT),
         )
+        self._token = _token_of(token)
         self.client = Client(
             settings.gitlab.url,
-            token=_token_of(token),
+            token=self._token,
             clock=self.clock,
             stop=self._halt,
             budget=self.budget,
@@ -121,7 +136,9 @@ class Service:
 
     def app(self) -> Starlette:
         """Return the pages."""
-        api = DoraApi.over(lambda: self.view, self.settings, self.clock, self._access())
+        api = DoraApi.over(
+            lambda: self.view, self.settings, self.clock, self._access(), self.store.provenance
+        )
         return create_app(self.settings, self.exposition, api, self._receiver)
 
     def poll(self) -> bool:
@@ -129,14 +146,16 @@ class Service:
 
         It is not where another exporter on the same database polls.
         """
-        if not self.replica.leads:
+        if not self.replica.begin_poll():
             return False
-        began = self.clock.now()
         if self._discovery.run_if_due() and self._receiver is not None:
             self._publish()  # the poll may take hours, and events are of projects in scope
         complete = self._poll.run()
-        self._publish(began)
+        self._publish()
         self._settling.expect()
+        if complete:
+            with suppress(StoppedError):
+                self._token_expiry.look_if_due()
         return complete
 
     def discover(self) -> None:
@@ -208,6 +227,12 @@ class Service:
             clock=self.clock,
             stop=self._halt,
         )
+        self._token_expiry = TokenExpiry(
+            partial(token_expires_at, self.client),
+            self._token,
+            self.status.token_expires,
+            self.clock,
+        )
         self._named = NamedProjects(
             self._poll_named,
             self.store.readings.unshown,
@@ -228,7 +253,7 @@ class Service:
         schedule = self._schedule = Schedule(
             poll=self.poll,
             discover=self.discover,
-            poll_interval=self.settings.poll.interval.timedelta,
+            poll_interval=self.replica.interval,
             discovery_interval=self.settings.poll.discovery_interval.timedelta,
             stop=self._halt,
             poll_in=beginning.poll,
@@ -268,15 +293,11 @@ class Service:
         self._poll.read_links()
         self._publish()
 
-    def _publish(self, began: Instant | None = None) -> None:
-        """Show what is stored, here and where others follow; a poll that was cut off tells nothing.
-
-        Args:
-            began: when the poll began, if it was one of all that is due.
-        """
+    def _publish(self) -> None:
+        """Show what is stored, here and where others follow; a cut off poll tells nothing."""
         self._show()
         if not self._halt.is_set():
-            self.replica.publish(began)
+            self.replica.publish()
 
     def _access(self) -> Access:
         if self.settings.api.auth == "none":
@@ -288,6 +309,7 @@ class Service:
         with self._showing:
             self.view = self._ledger.view()
             self.exposition.show(take_snapshot(self.view, self.settings))
+        give_back()
 
 
 def _verification(settings: Settings) -> bool | str:

@@ -144,7 +144,7 @@ def opened(
     view = Ledger(store, chosen).view()
     exposition = Exposition(Status(), lambda: None)
     exposition.show(take_snapshot(view, chosen))
-    api = DoraApi.over(lambda: view, chosen, clock, OpenAccess())
+    api = DoraApi.over(lambda: view, chosen, clock, OpenAccess(), store.provenance)
     with TestClient(create_app(chosen, exposition, api)) as client:
         yield client
 

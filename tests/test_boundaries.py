@@ -74,6 +74,12 @@ def test_arithmetic_does_no_input_or_output_and_has_no_clock() -> None:
     assert breaches(in_room("exporter.dora"), *forbidden) == []
 
 
+def test_explanations_are_arithmetic_too() -> None:
+    room, allowed = "exporter.explain", ("exporter.explain", "exporter.dora", "exporter.instant")
+    assert breaches(in_room(room), "exporter", allowed=allowed) == []
+    assert breaches(in_room("exporter.dora", "exporter.store"), room) == []
+
+
 def test_simulator_knows_nothing_of_the_exporter() -> None:
     room = "exporter.simulator"
     assert breaches(in_room(room), "exporter", allowed=(room,)) == []

@@ -48,8 +48,9 @@ def dashboard(
     rows: Sequence[Row],
     *,
     since: str = "now-90d",
+    links: Sequence[Json] = (),
 ) -> Json:
-    """Put a dashboard together."""
+    """Put a dashboard together; ``links`` are those that lead to no other dashboard."""
     return {
         "annotations": {"list": []},
         "description": description,
@@ -57,7 +58,7 @@ def dashboard(
         "gnetId": None,
         "graphTooltip": 1,
         "id": None,
-        "links": [_link(uid, other) for other in TITLES if other != uid],
+        "links": [*(_link(uid, other) for other in TITLES if other != uid), *links],
         "panels": lay_out(rows),
         "refresh": "5m",
         "schemaVersion": _SCHEMA_VERSION,

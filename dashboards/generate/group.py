@@ -11,6 +11,7 @@ from dashboards.generate.comparison import (
     merge_requests_graph,
     percentile,
 )
+from dashboards.generate.explain import EXPORTER_URL, explain_links
 from dashboards.generate.fields import (
     FREQUENCY_LEVELS,
     LEAD_TIME_LEVELS,
@@ -55,6 +56,7 @@ def _link_to_project(project: str) -> Json:
         project=project,
         environment_tier="${environment_tier}",
         window="${window}",
+        exporter="${exporter}",
     )
 
 
@@ -250,6 +252,7 @@ GROUP = dashboard(
         ),
         tier('gitlab_dora_group_recent_deployments{group="$group"}'),
         window('gitlab_dora_group_recent_deployments{group="$group"}'),
+        EXPORTER_URL,
     ],
     [
         headline(_group, "the group"),
@@ -261,4 +264,5 @@ GROUP = dashboard(
         _TRENDS,
         _PROJECT_TRENDS,
     ],
+    links=explain_links("group"),
 )

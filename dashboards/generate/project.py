@@ -7,6 +7,7 @@ from dashboards.generate.comparison import (
     lead_time_graph,
     merge_requests_graph,
 )
+from dashboards.generate.explain import EXPORTER_URL, explain_links
 from dashboards.generate.fields import COUNT, PER_DAY
 from dashboards.generate.frame import PROJECT_UID, dashboard, tier, variable, window
 from dashboards.generate.panels import graph, heading, over_time, table
@@ -84,6 +85,7 @@ PROJECT = dashboard(
         ),
         tier(_in_all_tiers("recent_deployments")),
         window(_in_all_tiers("recent_deployments")),
+        EXPORTER_URL,
     ],
     [
         headline(_in_tier, "the project"),
@@ -92,4 +94,5 @@ PROJECT = dashboard(
         heading("Over time"),
         (9, [(12, _FREQUENCY_OF_TIERS), (12, merge_requests_graph(_in_tier))]),
     ],
+    links=explain_links("project"),
 )

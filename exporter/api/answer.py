@@ -42,4 +42,9 @@ def _numbers(
         return list(deployment_frequency(timeline, periods, covered_since))
     timeline, rules = view.lead_times(container, query.tiers)
     medians = lead_time_for_changes(timeline, periods, covered_since, rules)
-    return [int(one) if one is not None and one.is_integer() else one for one in medians]
+    return [shown(one) for one in medians]
+
+
+def shown(number: float | None) -> Number:
+    """Return a number as the JSON has it: whole ones without a fraction."""
+    return int(number) if number is not None and float(number).is_integer() else number

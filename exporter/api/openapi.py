@@ -3,6 +3,7 @@
 from typing import Any
 
 from exporter import __version__
+from exporter.api.explain_schema import explanation_schemas, page_headers, page_parameters
 from exporter.api.parameters import PAYLOADS, MetricName
 from exporter.api.reply import DATA_SINCE, POLLED_AT
 from exporter.config import Settings
@@ -18,19 +19,14 @@ _TAG_OPERATION = "Operation"
 def openapi_document(settings: Settings) -> Json:
     """Return the document, as it is true for these settings."""
     paths: Json = {}
-    for prefix in ("/api/v4", ""):
-        for kind in ("project", "group"):
-            paths[f"{prefix}/{kind}s/{{{kind}}}/dora/metrics"] = {
-                "get": _operation(settings, kind, prefix, [_container(kind)])
-            }
-    paths["/dora/metrics"] = {
-        "get": _operation(
-            settings,
-            "project or group",
-            "",
-            [_chosen("project"), _chosen("group")],
-        )
-    }
+    for page in ("metrics", "explain"):
+        for prefix in ("/api/v4", ""):
+            for kind in ("project", "group"):
+                paths[f"{prefix}/{kind}s/{{{kind}}}/dora/{page}"] = {
+                    "get": _operation(settings, page, kind, prefix, [_container(kind)])
+                }
+        chosen = [_chosen("project"), _chosen("group")]
+        paths[f"/dora/{page}"] = {"get": _operation(settings, page, "project or group", "", chosen)}
     paths |= _operation_paths()
     return {
         "openapi": "3.1.0",
@@ -57,23 +53,33 @@ def openapi_document(settings: Settings) -> Json:
     }
 
 
-def _operation(settings: Settings, kind: str, prefix: str, named: list[Json]) -> Json:
+def _operation(settings: Settings, page: str, kind: str, prefix: str, named: list[Json]) -> Json:
     checked = settings.api.auth != "none"
+    explains = page == "explain"
+    words = [prefix.strip("/").replace("/", "_"), "dora", *kind.split()]
+    schema = {"$ref": f"#/components/schemas/{'Explanation' if explains else 'Answer'}"}
+    numbers = (
+        "The numbers: an array of buckets, oldest first, or for the interval all one bare number "
+        "or null."
+    )
+    parts = (
+        "Every bucket with its totals, and a page of the deployments and merge requests that "
+        "count or are left out."
+    )
     document: Json = {
         "tags": [_TAG_API],
-        "operationId": "_".join(
-            filter(None, [prefix.strip("/").replace("/", "_"), "dora", *kind.split()])
-        ),
-        "summary": f"DORA metrics of a {kind}",
-        "parameters": [*named, *_parameters(settings)],
+        "operationId": "_".join(filter(None, [*words, "explain" if explains else ""])),
+        "summary": f"{'What is behind the' if explains else ''} DORA metrics of a {kind}".strip(),
+        "parameters": [
+            *named,
+            *_parameters(settings),
+            *(page_parameters() if explains else ()),
+        ],
         "responses": {
             "200": {
-                "description": "The numbers: an array of buckets, oldest first, or for the "
-                "interval all one bare number or null.",
-                "headers": _headers(),
-                "content": {
-                    "application/json": {"schema": {"$ref": "#/components/schemas/Answer"}}
-                },
+                "description": parts if explains else numbers,
+                "headers": _headers() | (page_headers() if explains else {}),
+                "content": {"application/json": {"schema": schema}},
             },
             "304": {"description": "The caller has the answer already (If-None-Match)."},
             "400": {"$ref": "#/components/responses/BadRequest"},
@@ -218,6 +224,7 @@ def _schemas() -> Json:
             "properties": {"date": {"type": "string", "format": "date"}, "value": number},
             "examples": [{"date": "2021-03-01", "value": 3}],
         },
+        **explanation_schemas(),
         "Refusal": {
             "type": "object",
             "minProperties": 1,

@@ -6,6 +6,7 @@ they mean, in a fixed order, and stops at the first ``message``.
 https://docs.gitlab.com/ee/api/dora/metrics.html
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -53,6 +54,16 @@ class Query:
     tiers: tuple[str, ...]
     payload: Payload
 
+    def parameters(self) -> list[tuple[str, str]]:
+        """Return the parameters that ask the same, whatever day it is; the form is left out."""
+        return [
+            ("metric", self.metric),
+            ("start_date", self.start.isoformat()),
+            ("end_date", self.end.isoformat()),
+            ("interval", self.interval),
+            *(("environment_tiers[]", tier) for tier in dict.fromkeys(self.tiers)),
+        ]
+
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
@@ -89,19 +100,23 @@ class Parameters:
         )
 
 
-def read_parameters(query: QueryParams, *, today: date, payload: Payload) -> Parameters:
+def read_parameters(
+    query: QueryParams, *, today: date, payload: Payload, wrong: Sequence[str] = ()
+) -> Parameters:
     """Read the query string.
 
     Args:
         query: the decoded query; of a parameter given twice the last counts.
         today: the current date in the time zone of the buckets, the default end.
         payload: the form of the answer where the query names none.
+        wrong: what was found already that cannot be read.
 
     Raises:
         RefusalError: 400 with everything that is missing or cannot be read.
     """
     # Of the wrong shape, they would be overlooked and the answer be that to another question.
     errors = [f"{name} is invalid" for name in _MISSHAPEN if name in query]
+    errors += wrong
     metric = query.get("metric")
     if metric is None:
         errors.append("metric is missing")

@@ -2,17 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Mapping
 from gzip import compress
-from threading import Lock
 
-from cachetools import LRUCache
 from prometheus_client.exposition import gzip_accepted
 from starlette.requests import Request
 from starlette.responses import Response
 
-from exporter.api.answer import Answer
-from exporter.api.parameters import Query
+from exporter.api.per_view import PerView
 from exporter.dora.facts import Group, Project
 from exporter.instant import iso
 from exporter.ledger import View
@@ -35,42 +32,34 @@ _WORTH_COMPRESSING = 500
 
 _ANSWERS = 2000
 
-_Key = tuple[str, int, Query]
+
+def answer_cache() -> PerView[bytes]:
+    """Return a cache of bodies."""
+    return PerView(_ANSWERS)
 
 
-class AnswerCache:
-    """Bodies computed from one view of the history; a new view empties it."""
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._view: View | None = None
-        self._bodies: LRUCache[_Key, bytes] = LRUCache(_ANSWERS)
-
-    def get(
-        self,
-        view: View,
-        container: Project | Group,
-        query: Query,
-        compute: Callable[[], Answer],
-    ) -> bytes:
-        """Return the body that answers a question."""
-        key = (type(container).__name__, container.id, query)
-        with self._lock:
-            if self._view is not view:
-                self._view = view
-                self._bodies.clear()
-            body = self._bodies.get(key)
-        if body is None:
-            body = json.dumps(compute(), separators=(",", ":"), allow_nan=False).encode()
-            with self._lock:
-                if self._view is view:
-                    self._bodies[key] = body
-        return body
+def encoded(answer: object) -> bytes:
+    """Return an answer as JSON."""
+    return json.dumps(answer, separators=(",", ":"), allow_nan=False).encode()
 
 
-def reply(request: Request, view: View, container: Project | Group, body: bytes) -> Response:
-    """Return the HTTP answer, which is a 304 without a body where the caller has it already."""
-    headers = dict(_HEADERS)
+def reply(
+    request: Request,
+    view: View,
+    container: Project | Group,
+    body: bytes,
+    more: Mapping[str, str] | None = None,
+) -> Response:
+    """Return the HTTP answer, which is a 304 without a body where the caller has it already.
+
+    Args:
+        request: what is answered.
+        view: the history behind the answer.
+        container: whose numbers they are.
+        body: the JSON.
+        more: headers of this answer.
+    """
+    headers = {**_HEADERS, **(more or {})}
     # Weak: compressed or not, it is the same answer.
     etag = headers["etag"] = f'W/"{hashlib.sha256(body).hexdigest()[:32]}"'
     for name, instant in (

@@ -18,6 +18,7 @@ from exporter.gitlab.errors import (
     UnauthorizedError,
 )
 from exporter.gitlab.plan import GitLabSource
+from exporter.gitlab.token import token_expires_at
 
 __all__ = [
     "Budget",
@@ -32,4 +33,5 @@ __all__ = [
     "discover_group",
     "discover_many",
     "discover_project",
+    "token_expires_at",
 ]

@@ -5,7 +5,7 @@ long to wait: https://docs.gitlab.com/ee/administration/settings/user_and_ip_rat
 """
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from math import isfinite
@@ -35,7 +35,13 @@ class Budget:
     """Gives out the moments at which requests may start."""
 
     def __init__(
-        self, clock: Clock, stop: Event, *, requests_per_second: float, reserve: float = 0.0
+        self,
+        clock: Clock,
+        stop: Event,
+        *,
+        requests_per_second: float,
+        reserve: float = 0.0,
+        may_ask: Callable[[], bool] = lambda: True,
     ) -> None:
         """Begin with nothing spent.
 
@@ -44,8 +50,10 @@ class Budget:
             stop: set when the exporter is shutting down.
             requests_per_second: the most that are started, whatever GitLab allows.
             reserve: the share of GitLab's own limit, 0 to 1, that is left for others.
+            may_ask: says just before each request whether it may still be made.
         """
         self._reserve = reserve
+        self._may_ask = may_ask
         self._clock = clock
         self._stop = stop
         self._spacing = 1 / requests_per_second
@@ -60,7 +68,7 @@ class Budget:
         """Wait until one more request may start; tell its end to :meth:`ended`.
 
         Raises:
-            StoppedError: if the exporter is shutting down.
+            StoppedError: if the exporter is shutting down, or may ask no more.
         """
         while True:
             with self._lock:
@@ -71,7 +79,7 @@ class Budget:
                 wait = self._next - now
             if self._clock.wait(self._stop, wait):
                 raise StoppedError("shutting down")
-        if self._stop.is_set():
+        if self._stop.is_set() or not self._may_ask():
             raise StoppedError("shutting down")
         with self._lock:
             self._open += 1

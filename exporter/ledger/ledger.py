@@ -6,16 +6,16 @@ from threading import Lock
 from exporter.batches import in_batches
 from exporter.config import Settings
 from exporter.dora.arithmetic import timelines
-from exporter.garbage import uncollected
 from exporter.ledger.view import Timelines, View
+from exporter.memory import uncollected
 from exporter.rules import lead_time_rules, tier_of
 from exporter.store import Store
 
-_PROJECTS_A_QUERY = 50
+_PROJECTS_A_QUERY = 200
 """So that a statement stays short."""
 
-_MANY = 500
-"""More projects than that are read together with all others, sooner than each by look-ups."""
+_MANY = 0.25
+"""A larger share of the projects is read together with all others, sooner than by look-ups."""
 
 
 class Ledger:
@@ -41,7 +41,7 @@ class Ledger:
             ids = [one.id for one in scope.projects]
             wanted = [one for one in ids if one in stale or one not in self._timelines]
             read: dict[int, Timelines] = {one: {} for one in wanted}
-            many = len(wanted) > _MANY
+            many = len(wanted) > max(_PROJECTS_A_QUERY, _MANY * len(ids))
             for part in [None] if many else in_batches(wanted, _PROJECTS_A_QUERY):
                 read.update(self._read(part))
             # New dictionaries: views that were given out must not change.

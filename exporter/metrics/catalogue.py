@@ -168,6 +168,13 @@ RATE_LIMIT_REMAINING = Family(
     "Requests left in GitLab's rate limit, as its last answer said; absent if it says nothing, or "
     "if this exporter does not poll.",
 )
+TOKEN_EXPIRY = Family(
+    "gitlab_dora_exporter_token_expiry_timestamp_seconds",
+    "gauge",
+    (),
+    "When the token for GitLab expires in Unix time; absent if it does not, if GitLab does not "
+    "tell, or if this exporter does not poll.",
+)
 STALE_PROJECTS = Family(
     "gitlab_dora_exporter_stale_projects",
     "gauge",
@@ -206,6 +213,7 @@ OWN = (
     POLL_ERRORS,
     REQUESTS,
     RATE_LIMIT_REMAINING,
+    TOKEN_EXPIRY,
     STALE_PROJECTS,
     WEBHOOK_EVENTS,
     SERIES,

@@ -34,13 +34,14 @@ class OwnCollector(Collector):
         info = new_metric(catalogue.BUILD_INFO)
         info.add_metric((__version__, platform.python_version()), 1)
         yield info
-        polled_at = shown.snapshot.polled_at
+        polled_at, expiry = shown.snapshot.polled_at, status.token_expires_at
         for family, value in (
             (catalogue.LEADER, float(status.leads)),
             (catalogue.UP, None if status.up is None else float(status.up)),
             (catalogue.LAST_POLL, None if polled_at is None else polled_at / MICROSECONDS),
             (catalogue.POLL_DURATION, status.seconds),
             (catalogue.RATE_LIMIT_REMAINING, self._remaining if status.leads else None),
+            (catalogue.TOKEN_EXPIRY, expiry / MICROSECONDS if status.leads and expiry else None),
             (catalogue.STALE_PROJECTS, shown.stale(status.failing)),
             (catalogue.SERIES, shown.series),
             (catalogue.SERIES_LIMIT_EXCEEDED, float(shown.exceeded)),

@@ -14,6 +14,7 @@ from exporter.poller.replica import Beginning, Duties, Replica
 from exporter.poller.schedule import Schedule
 from exporter.poller.settling import Settling
 from exporter.poller.status import Status
+from exporter.poller.token_expiry import TokenExpiry
 
 __all__ = [
     "Beginning",
@@ -25,4 +26,5 @@ __all__ = [
     "Schedule",
     "Settling",
     "Status",
+    "TokenExpiry",
 ]

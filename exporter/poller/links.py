@@ -8,7 +8,8 @@ from datetime import timedelta
 from exporter.dora.facts import MergeRequest, Project
 from exporter.gitlab import GitLabSource, StoppedError
 from exporter.instant import Instant, microseconds
-from exporter.store import LinkStore, Unsettled
+from exporter.logs import fields
+from exporter.store import Store, Unsettled
 
 log = logging.getLogger(__name__)
 
@@ -50,16 +51,14 @@ def ids_of(some: Iterable[Wanted]) -> dict[Project, list[int]]:
 class LinkReader:
     """Reads and stores the merge requests of deployments; safe to use from several threads."""
 
-    def __init__(self, source: GitLabSource, links: LinkStore) -> None:
+    def __init__(self, source: GitLabSource, store: Store) -> None:
         self._source = source
-        self._links = links
+        self._store = store
         self._untold: set[int] = set()
 
     def take(self, some: Sequence[Wanted], told: Mapping[int, list[MergeRequest]]) -> list[Wanted]:
         """Store what is told of some deployments already; return those that are left to read."""
-        for project, several in by_project(some).items():
-            read = {one: told[one.id] for _, one in several if one.id in told}
-            self._save(project.id, read)
+        self._save_together(some, told)
         left = [one for one in some if one[1].id not in told]
         if told:  # GraphQL tells of the others nothing, or not all
             self._untold = {one.id for _, one in left}
@@ -76,7 +75,16 @@ class LinkReader:
         """
         told = self._source.linked(ids_of(one for one in some if one[1].id not in self._untold))
         failed: dict[Project, Exception] = {}
-        for project, several in by_project(some).items():
+        left = [one for one in some if one[1].id not in told]
+        try:
+            self._save_together(some, told)
+        except Exception as error:  # noqa: BLE001 - one bad project stops no other
+            log.info(
+                "merge requests cannot be stored together, those of each project are by themselves",
+                extra=fields(error=str(error)),
+            )
+            left = list(some)
+        for project, several in by_project(left).items():
             try:
                 self._read_project(project.id, [one for _, one in several], told)
             except StoppedError:
@@ -84,6 +92,17 @@ class LinkReader:
             except Exception as error:  # noqa: BLE001 - one bad project stops no other
                 failed[project] = error
         return failed
+
+    def _save_together(
+        self, some: Iterable[Wanted], told: Mapping[int, list[MergeRequest]]
+    ) -> None:
+        """Store what is told of some deployments, if any, in one transaction or nothing."""
+        found = by_project(one for one in some if one[1].id in told)
+        if not found:
+            return
+        with self._store.one_write():
+            for project, several in found.items():
+                self._save(project.id, {one: told[one.id] for _, one in several})
 
     def _read_project(
         self,
@@ -110,5 +129,5 @@ class LinkReader:
             # GitLab takes no link back: none any more means the environment was deleted.
             linked = {one.id: found for one, found in read.items() if found or not one.linked}
             unchanged = [one.id for one in read if one.id not in linked]
-            self._links.save(project_id, linked, unchanged=unchanged, at=self._source.now())
+            self._store.links.save(project_id, linked, unchanged=unchanged, at=self._source.now())
             read.clear()

@@ -1,17 +1,18 @@
 """One poll: every project in scope is read as far as it is new, each on its own."""
 
 import logging
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from contextlib import contextmanager
 from functools import partial
 from threading import Event
 
+from exporter.batches import in_batches
 from exporter.clock import Clock
 from exporter.config import Settings
 from exporter.dora.calendar import day_begins, day_of
 from exporter.dora.facts import Project
-from exporter.gitlab import GitLabError, GitLabSource
+from exporter.gitlab import GitLabError, GitLabSource, StoppedError
 from exporter.gitlab.listing import OVERLAP, reaching
 from exporter.gitlab.look import Look
 from exporter.gitlab.overview import Overview
@@ -24,16 +25,15 @@ from exporter.poller.links import (
     OVERDUE,
     SETTLED,
     LinkReader,
-    Wanted,
     by_project,
     ids_of,
     settled,
 )
 from exporter.poller.progress import Progress
+from exporter.poller.reading import TOGETHER, ProjectReader
 from exporter.poller.side_by_side import SideBySide
 from exporter.poller.status import Status
-from exporter.rules import tier_of
-from exporter.store import Scope, Store, Unsettled
+from exporter.store import Scope, Store
 from exporter.store.readings import Listed
 
 log = logging.getLogger(__name__)
@@ -60,8 +60,8 @@ class Poll:
         self._stop = stop
         self._pruned: Instant | None = None
         self._due = Due(settings)
-        self._links = LinkReader(source, store.links)
-        self._guessing: set[int] | None = None
+        self._links = LinkReader(source, store)
+        self._projects = ProjectReader(settings, source, store)
 
     def run(self, only: Mapping[int, Collection[str]] | None = None) -> bool:
         """Poll what is due, or only some projects; one that fails is noted and delays no other.
@@ -113,7 +113,7 @@ class Poll:
 
     def read_links(self) -> None:
         """Read the merge requests that are final by now, and nothing else."""
-        wanted = self._settled(self._store.scope.load())
+        wanted = self._projects.settled(self._store.scope.load())
         progress = Progress("reading merge requests", self._clock)
         with self._pool() as pool:
             reading = SideBySide(pool, self._links.read, self, progress)
@@ -135,7 +135,7 @@ class Poll:
         now = self._source.now()
         waiting = [
             one.finished_at + SETTLED - now
-            for one in self._unsettled()
+            for one in self._projects.unsettled()
             if one.finished_at <= now and not settled(one, now)
         ]
         return max(waiting) / MICROSECONDS if waiting else None
@@ -150,7 +150,7 @@ class Poll:
         """Read the projects that are due side by side; return those that failed."""
         progress = Progress("polling", self._clock)
         progress.expect(len(due))
-        wanted = self._settled(scope)
+        wanted = self._projects.settled(scope)
         if not due:
             # Nothing is asked that could take these along: soon something may be.
             now = self._source.now()
@@ -160,15 +160,23 @@ class Poll:
         look = self._source.look(before, named, ids_of(wanted[:ALONG]))
         links = by_project(self._links.take(wanted[:ALONG], look.linked) + wanted[ALONG:])
         changes, unchanged = self._compare(before, look, at, named)
+        for some in in_batches(list(changes), TOGETHER):
+            with self._one_by_one_after_errors():
+                taken = self._projects.take({one: changes[one] for one in some}, scope, at)
+                links |= {one: [] for one in some} | by_project(taken)
+                unchanged.update(one.id for one in some)
         read = {one.id for one in due} - unchanged
         longest_ago = self._environments_due(read)
         with self._pool() as pool:
             reading = SideBySide(pool, self._links.read, self, progress)
             for one in due:
                 if one.id in read:
-                    change = changes.get(one.id)
                     work = partial(
-                        self._read_project, one, scope, at, one.id == longest_ago, change
+                        self._projects.read,
+                        one,
+                        scope,
+                        at,
+                        environments_due=one.id == longest_ago,
                     )
                     reading.read(one, work)
             for one in due:
@@ -188,7 +196,7 @@ class Poll:
         look: Look,
         at: Instant,
         named: Mapping[int, Collection[str]],
-    ) -> tuple[dict[int, Change], set[int]]:
+    ) -> tuple[dict[Project, Change], set[int]]:
         """Compare what GitLab has with what is stored of projects that were read before.
 
         Returns:
@@ -204,8 +212,8 @@ class Poll:
         }
         unknown = readings.unknown({one for found in lasts.values() for one in found})
         listed = readings.listed(overviews.keys())
-        if self._guessing is None:
-            self._guessing = readings.guessing()
+        guessing = self._projects.guessing()
+        known = readings.cursors()
         # GitLab's clock may have been set back, and then the newest has an earlier time.
         now = min(at, self._source.now())
         newer: dict[Project, Newer] = {}
@@ -213,7 +221,7 @@ class Poll:
         unchanged = set()
         for project in before:
             overview = overviews.get(project.id)
-            if overview is None or project.id in self._guessing:
+            if overview is None or project.id in guessing:
                 continue
             # GitLab may write one a little after another that finished later: so an environment is
             # read again until a poll came well after its last success. An event tells of each.
@@ -227,7 +235,7 @@ class Poll:
             ]
             if new:
                 newer[project] = overview, new
-                cursor = readings.state(project.id).cursor
+                cursor = known.get(project.id)
                 # What GitLab wrote late lies behind the cursor.
                 cursors[project.id] = min(
                     at if cursor is None else reaching(cursor, now),
@@ -235,8 +243,19 @@ class Poll:
                 )
                 continue
             unchanged.add(project.id)
-            self._keep_environments(project, overview, listed.get(project.id, {}), at)
-        return self._source.changes(newer, cursors, look.newest), unchanged
+        told = self._source.changes(newer, cursors, look.newest)
+        changes = {project: told[project.id] for project in newer if project.id in told}
+        unknown |= readings.unknown({row.id for one in changes.values() for row in one.rows})
+        for project, change in list(changes.items()):
+            # Only read again because it is warm.
+            if unknown.isdisjoint([*lasts[project.id], *(row.id for row in change.rows)]):
+                del changes[project]
+                unchanged.add(project.id)
+        for project in before:
+            if project.id in unchanged:
+                stored = listed.get(project.id, {})
+                self._keep_environments(project, overviews[project.id], stored, at)
+        return changes, unchanged
 
     def _keep_environments(
         self, project: Project, overview: Overview, before: Mapping[int, Listed], at: Instant
@@ -246,57 +265,18 @@ class Poll:
         if {one.id: (one.name, one.tier) for one in present} != before:
             self._store.readings.save_environments(project.id, present, at=at)
 
-    def _read_project(
-        self,
-        project: Project,
-        scope: Scope,
-        at: Instant,
-        environments_due: bool,
-        change: Change | None,
-    ) -> list[Wanted]:
-        """Read deployments and environments; return whose merge requests are to be read."""
-        readings = self._store.readings
-        state = readings.state(project.id)
-        reading, path = self._source.read_project(
-            project,
-            state,
-            since=self._history_begins(min(at, self._source.now())),
-            unknown=readings.unknown,
-            guessed=lambda: readings.guessed(project.id),
-            environments_due=environments_due,
-            change=change,
-        )
-        if path != project.path:
-            self._store.scope.rename_project(project.id, path)
-            project = replace(project, path=path)
-        readings.save(
-            project.id,
-            reading,
-            at=at,
-            tiers={one.id: tier_of(one, self._settings) for one in reading.environments},
-            group_ids=[group.id for group in scope.groups_above(project)],
-        )
-        if reading.corrected or any(
-            one.finish_source != "deployment" for one in reading.deployments
-        ):
-            self._guessing = None
-        now = self._source.now()
-        return [(project, one) for one in self._unsettled(project.id) if settled(one, now)]
-
-    def _settled(self, scope: Scope) -> list[Wanted]:
-        """Return the deployments in scope whose merge requests are to be read now."""
-        projects = {one.id: one for one in scope.projects}
-        now = self._source.now()
-        return [
-            (projects[one.project_id], one)
-            for one in self._unsettled()
-            if one.project_id in projects and settled(one, now)
-        ]
-
-    def _unsettled(self, project_id: int | None = None) -> list[Unsettled]:
-        """Return the deployments whose merge requests were not read when they were final."""
-        include_first = self._settings.lead_time.first_deployment == "include"
-        return self._store.links.unsettled(include_first=include_first, project_id=project_id)
+    @contextmanager
+    def _one_by_one_after_errors(self) -> Iterator[None]:
+        """Leave projects whose news cannot be stored together to be read each by itself."""
+        try:
+            yield
+        except StoppedError:
+            raise
+        except Exception as error:  # noqa: BLE001 - one bad project stops no other
+            log.info(
+                "news of several projects cannot be stored together, each is read by itself",
+                extra=fields(error=str(error)),
+            )
 
     def _pool(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(self._settings.gitlab.concurrency, "poll")
@@ -322,12 +302,6 @@ class Poll:
         """Return the project whose environments were read longest ago: one a poll, in turn."""
         read_at = self._store.readings.environments_read_at()
         return min(projects, key=lambda one: read_at.get(one) or 0, default=None)
-
-    def _history_begins(self, at: Instant) -> Instant:
-        """Return where a first poll begins: whole days back, so that no day is known by half."""
-        zone = self._settings.timezone
-        reach = microseconds(self._settings.poll.history.timedelta)
-        return day_begins(day_of(at - reach, zone), zone)
 
     def _prune(self, at: Instant) -> None:
         zone = self._settings.timezone

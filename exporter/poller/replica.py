@@ -1,13 +1,14 @@
 """One of several exporters on a database: it polls while it leads, and follows the leader else.
 
-It takes turns with itself, a second apart: asks for the lead or looks whether it still has it,
-shows what the leader published, and passes events on. What is read again to follow are only the
-projects that changed (:mod:`exporter.store.revisions`).
+It takes turns with itself, a second apart or less (:mod:`exporter.store.rhythm`): asks for the lead
+or looks whether it still has it, shows what the leader published, and passes events on. What is
+read again to follow are only the projects that changed (:mod:`exporter.store.revisions`).
 
 A leader that lost the lead begins no request to GitLab any more as soon as its next turn tells it
 so. Who succeeds it waits for longer than that, unless the one before is known to have ended, so
 that no two poll side by side. Then it goes on where the other stopped: the next poll comes when it
-would have come.
+would have come, which is some seconds before the interval is over. Those are for a take-over: also
+where the leader is killed just before it polls, no interval passes without the begin of a poll.
 
 A SQLite file has one exporter, which always leads and takes no turns.
 """
@@ -24,14 +25,9 @@ from exporter.logs import fields
 from exporter.poller.named import NamedProjects
 from exporter.poller.relay import Relay
 from exporter.poller.status import Status
-from exporter.store import Standing, Store
+from exporter.store import LostLeadError, Standing, Store
 
 log = logging.getLogger(__name__)
-
-TURN_SECONDS = 1.0
-
-GRACE_SECONDS = 3.0
-"""How long a new leader lets the one before notice: two of its turns, and some."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +79,15 @@ class Replica:
         self._duties = duties
         self._clock = clock
         self._stop = stop
-        self._interval = microseconds(interval)
+        self._rhythm = store.rhythm
+        self.interval = interval
+        """From the begin of a poll to that of the next."""
+        if store.shared:
+            self.interval -= timedelta(seconds=store.rhythm.reserve)
         self.relay = Relay(store.events, clock)
         self._thread = Thread(target=self._run, name="replica", daemon=True)
+        # A turn may take long, as where much is to be shown, and the lead must not be lost by it.
+        self._heart = Thread(target=self._beat, name="heartbeat", daemon=True)
         self._began: Instant | None = None
         self._issue: int | None = None
         self._term: int | None = None
@@ -101,6 +103,7 @@ class Replica:
     def start(self) -> None:
         """Take turns in the background."""
         self._thread.start()
+        self._heart.start()
 
     def end(self, patience: float) -> bool:
         """Wait for the last turn, once ``stop`` is set; return whether it ended in time."""
@@ -108,19 +111,25 @@ class Replica:
             self._thread.join(patience)
         return not self._thread.is_alive()
 
-    def publish(self, began: Instant | None = None) -> None:
-        """Let the others show what is stored now.
+    def begin_poll(self) -> bool:
+        """Note that a poll of all that is due begins; return whether this exporter may make it."""
+        if not self.leads:
+            return False
+        if self._store.shared:
+            try:
+                self._store.standing.begin(self._clock.now())
+            except LostLeadError as error:
+                log.warning("poll not begun: %s", error)
+                return False
+        return True
 
-        Args:
-            began: when the poll began that just ended, None if it was not one of all that is due.
-        """
+    def publish(self) -> None:
+        """Let the others show what is stored now."""
         if not self._store.shared:
             return
-        if began is not None:
-            self._began = began
         status = self._status.view()
         self._issue = self._store.standing.publish(
-            Standing(self._began, status.up, status.seconds, tuple(status.failing))
+            Standing(None, status.up, status.seconds, tuple(status.failing))
         )
 
     def turn(self) -> None:
@@ -143,8 +152,12 @@ class Replica:
     def _run(self) -> None:
         while not self._stop.is_set():
             self.turn()
-            self._stop.wait(TURN_SECONDS)
+            self._stop.wait(self._rhythm.turn)
         self._duties.step_down()
+
+    def _beat(self) -> None:
+        while not self._stop.wait(self._rhythm.turn):
+            self._store.leadership.beat()
 
     def _turn(self) -> None:
         term = self._held_term()
@@ -174,7 +187,7 @@ class Replica:
     def _lead(self, term: int) -> None:
         self._take_up()
         self.relay.begin_anew()
-        earliest = 0.0 if self._store.leadership.orderly else GRACE_SECONDS
+        earliest = 0.0 if self._store.leadership.orderly else self._rhythm.grace
         beginning = Beginning(earliest, max(earliest, self._due_in()))
         # Also the one before may have been killed before it published what it stored.
         self.publish()
@@ -202,4 +215,4 @@ class Replica:
             return 0.0
         passed = self._clock.now() - self._began
         # Where another machine's clock is ahead, its poll began just now.
-        return max(0, self._interval - max(0, passed)) / MICROSECONDS
+        return max(0, microseconds(self.interval) - max(0, passed)) / MICROSECONDS

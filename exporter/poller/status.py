@@ -5,6 +5,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from threading import Lock
 
+from exporter.instant import Instant
+
 
 @dataclass(frozen=True, slots=True)
 class StatusView:
@@ -15,6 +17,7 @@ class StatusView:
     failed. ``requests`` counts requests to GitLab by endpoint and code. ``unread`` are the
     projects that the running poll has yet to read. ``events`` counts events by what became of
     them. ``leads`` says whether this exporter polls, of those that share its database.
+    ``token_expires_at`` is known of some tokens.
     """
 
     up: bool | None
@@ -25,6 +28,7 @@ class StatusView:
     unread: frozenset[int] = frozenset()
     events: Mapping[str, int] = field(default_factory=dict)
     leads: bool = True
+    token_expires_at: Instant | None = None
 
 
 @dataclass(slots=True)
@@ -40,6 +44,7 @@ class Status:
     _unread: set[int] = field(default_factory=set)
     _events: Counter[str] = field(default_factory=Counter)
     _leads: bool = True
+    _token_expires_at: Instant | None = None
 
     def request(self, endpoint: str, code: str) -> None:
         """Count a request to GitLab."""
@@ -85,6 +90,11 @@ class Status:
         with self._lock:
             self._leads = leads
 
+    def token_expires(self, at: Instant | None) -> None:
+        """Note when the token for GitLab expires, None if that is not known."""
+        with self._lock:
+            self._token_expires_at = at
+
     def adopt(self, *, up: bool | None, seconds: float | None, failing: Collection[int]) -> None:
         """Note how the last poll of another exporter went, in place of this one's own."""
         with self._lock:
@@ -105,4 +115,5 @@ class Status:
                 frozenset(self._unread),
                 dict(self._events),
                 self._leads,
+                self._token_expires_at,
             )

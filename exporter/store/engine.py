@@ -40,8 +40,13 @@ class Database:
         self._writer = Lock()
         self.shared = engine.dialect.name == "postgresql"
         """Whether several exporters may use it at once."""
+        self.file = file_of(engine.url.render_as_string(hide_password=False))
+        """Of SQLite, None where it is in memory or on a server."""
         self.fence: Callable[[Connection], None] | None = None
         """Called at the begin of each writing transaction; it may refuse."""
+        self.longest_pause: float | None = None
+        """Seconds between two statements of a write after which the server undoes it, None for no
+        limit: who is frozen must not keep what others wait for."""
         self._snapshot = {"isolation_level": "REPEATABLE READ"} if self.shared else {}
         self._thread = local()
 
@@ -70,17 +75,39 @@ class Database:
             yield connection
 
     @contextmanager
+    def one_write(self) -> Iterator[None]:
+        """Let all that this thread writes and reads within be one transaction, whole or not at all.
+
+        What is within must ask nobody else: other writers wait.
+        """
+        before = getattr(self._thread, "connection", None)
+        with self.writing() as connection:
+            self._thread.connection = self._thread.writer = connection
+            try:
+                yield
+            finally:
+                self._thread.connection, self._thread.writer = before, None
+
+    @contextmanager
     def writing(self, *, fenced: bool = True) -> Iterator[Connection]:
         """Open a transaction that writes; it commits as a whole, or not at all on an error.
 
         Args:
             fenced: whether only the exporter that leads may do it.
         """
+        present: Connection | None = getattr(self._thread, "writer", None)
+        if present is not None:
+            yield present
+            return
         with (
             self._writer,
             self._engine.connect().execution_options(writes=True) as connection,
             connection.begin(),
         ):
+            if self.shared and self.longest_pause is not None:
+                limit = f"{round(self.longest_pause * 1000)}ms"
+                setting = func.set_config("idle_in_transaction_session_timeout", limit, True)
+                connection.execute(select(setting))
             if fenced and self.fence is not None:
                 self.fence(connection)
             yield connection

@@ -1,20 +1,26 @@
 """What the numbers are made of: the reading side of the facts."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from sqlalchemy import select
+from sqlalchemy import BigInteger, Connection, Select, literal_column, select
 
 from exporter.dora.columns import DeploymentColumns, Integers
 from exporter.dora.facts import Environment
 from exporter.store import schema
 from exporter.store.engine import Database
-from exporter.store.rows import rows_of
+from exporter.store.revisions import REVISION, number, revision_query
+from exporter.store.rows import rows_of, text_of
+from exporter.store.second_reader import second_reader
 
 _IIDS = 2**32
 """GitLab counts the merge requests of a project in fewer bits than these, and projects too."""
+
+_MANY = 200_000
+"""So many merge requests are read by a second process: that takes longer than to start it."""
 
 _Rows = Iterable[Sequence[tuple[int, ...]]]
 
@@ -61,18 +67,41 @@ class HistoryStore:
                 deployments.c.project_id.in_(asked)
             )
             changes = changes.where(merge_requests.c.project_id.in_(asked))
+        alone = project_ids is None and not with_kinds
         known: dict[tuple[str, str], int] = {} if with_kinds else {("", ""): 0}
         # The three are joined here: a database looks up each row of many by itself.
-        with self._database.reading() as connection:
+        with (
+            self._database.reading() as connection,
+            self._beside(connection, changes if alone else None) as beside,
+        ):
             found = _facts(
                 _integers(rows_of(connection, facts.order_by(deployments.c.id)), 3),
                 _integers(rows_of(connection, first), 1)[0],
                 _integers(rows_of(connection, owners.order_by(environments.c.id)), 2),
             )
             pairs = _integers(rows_of(connection, linked), 2)
-            rows = rows_of(connection, changes)
-            merged = _integers(_with_kind(rows, known), 3) if with_kinds else _integers(rows, 2)
+            merged = beside()
+            if merged is None:
+                rows = rows_of(connection, changes)
+                merged = _integers(_with_kind(rows, known), 3) if with_kinds else _integers(rows, 2)
         return _joined(found, pairs, merged, list(known), with_first=with_first)
+
+    @contextmanager
+    def _beside(
+        self, connection: Connection, changes: Select[Any] | None
+    ) -> Iterator[Callable[[], Integers | None]]:
+        """Have merge requests read by a second process where they are very many.
+
+        Gives what waits for them; that gives None where they must be read here.
+        """
+        file = self._database.file
+        if changes is None or file is None or _merge_requests(connection) < _MANY:
+            yield lambda: None
+            return
+        state = number(connection, REVISION)
+        texts = [text_of(connection, one) for one in (revision_query(), changes)]
+        with second_reader(file, *texts, width=2) as reader:
+            yield lambda: None if reader is None else reader.rows(state)
 
     def environments(self, project_ids: Collection[int]) -> dict[int, list[Environment]]:
         """Return, by project, every environment it has or had."""
@@ -99,6 +128,12 @@ class HistoryStore:
                 select(counters.c.kind, counters.c.id, counters.c.tier, counters.c.deployments)
             )
             return {(kind, number, tier): total for kind, number, tier, total in rows}
+
+
+def _merge_requests(connection: Connection) -> int:
+    """Return about how many merge requests SQLite holds, without a look at each."""
+    newest = select(literal_column("max(rowid)", BigInteger)).select_from(schema.merge_requests)
+    return connection.execute(newest).scalar() or 0
 
 
 def _integers(batches: _Rows, width: int) -> Integers:

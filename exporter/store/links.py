@@ -49,16 +49,18 @@ class LinkStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def unsettled(self, *, include_first: bool, project_id: int | None = None) -> list[Unsettled]:
+    def unsettled(
+        self, *, include_first: bool, project_ids: Collection[int] | None = None
+    ) -> list[Unsettled]:
         """Return the deployments whose merge requests are not final, the newest first.
 
         Args:
             include_first: whether those of an environment's first deployment count.
-            project_id: of all projects if None.
+            project_ids: of all projects if None.
         """
         query = unsettled_query(include_first=include_first)
-        if project_id is not None:
-            query = query.where(schema.deployments.c.project_id == project_id)
+        if project_ids is not None:
+            query = query.where(schema.deployments.c.project_id.in_(list(project_ids)))
         with self._database.reading() as connection:
             return [
                 Unsettled(row[0], row[1], row[2], bool(row[3])) for row in connection.execute(query)

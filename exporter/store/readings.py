@@ -105,30 +105,34 @@ class ReadingStore:
 
     def state(self, project_id: int) -> ProjectState:
         """Return how far a project was read."""
+        return self.states([project_id])[project_id]
+
+    def states(self, project_ids: Collection[int]) -> dict[int, ProjectState]:
+        """Return, by project, how far each was read."""
         projects, environments = schema.projects, schema.environments
+        found = dict.fromkeys(project_ids, ProjectState())
+        known: dict[int, dict[int, Environment]] = defaultdict(dict)
         with self._database.reading() as connection:
-            row = connection.execute(
-                select(projects.c.cursor, projects.c.covered_since, projects.c.complete).where(
-                    projects.c.id == project_id
+            for some in in_batches(sorted(found), _PARAMETERS):
+                listed = connection.execute(
+                    select(
+                        environments.c.id,
+                        environments.c.project_id,
+                        environments.c.name,
+                        environments.c.tier,
+                        environments.c.oldest_deployment_id,
+                    ).where(environments.c.project_id.in_(some))
                 )
-            ).one_or_none()
-            if row is None:
-                return ProjectState()
-            known = connection.execute(
-                select(
-                    environments.c.id,
-                    environments.c.project_id,
-                    environments.c.name,
-                    environments.c.tier,
-                    environments.c.oldest_deployment_id,
-                ).where(environments.c.project_id == project_id)
-            )
-            return ProjectState(
-                row.cursor,
-                row.covered_since,
-                row.complete,
-                {one.id: Environment(*one) for one in known},
-            )
+                for one in listed:
+                    known[one.project_id][one.id] = Environment(*one)
+                read = select(
+                    projects.c.id, projects.c.cursor, projects.c.covered_since, projects.c.complete
+                ).where(projects.c.id.in_(some))
+                for row in connection.execute(read):
+                    found[row.id] = ProjectState(
+                        row.cursor, row.covered_since, row.complete, known.get(row.id, {})
+                    )
+        return found
 
     def guessed(self, project_id: int) -> list[SeenDeployment]:
         """Return the deployments whose finish is a guess that GitLab might still make exact."""
@@ -272,13 +276,17 @@ class ReadingStore:
                     .values(finished_at=one.finished_at, finish_source=one.finish_source)
                 )
             moved = {one.environment_id for one in reading.corrected}
-            connection.execute(
-                update(schema.deployments)
-                .where(schema.deployments.c.environment_id.in_(moved))
-                .values(first=True)  # likewise
-            )
-            for environment_id in moved.union(one.environment_id for one in new.values()):
-                _mark_first(connection, environment_id)
+            if moved:
+                connection.execute(
+                    update(schema.deployments)
+                    .where(schema.deployments.c.environment_id.in_(moved))
+                    .values(first=True)  # likewise
+                )
+            changed: dict[int, int] = {}
+            for one in new.values():
+                changed[one.environment_id] = min(one.id, changed.get(one.environment_id, one.id))
+            for environment_id, lowest in (changed | dict.fromkeys(moved, 0)).items():
+                _mark_first(connection, environment_id, lowest)
             _count(
                 connection,
                 Counter(tiers[one.environment_id] for one in new.values()),
@@ -408,22 +416,42 @@ def _remember_oldest(
     )
 
 
-def _mark_first(connection: Connection, environment_id: int) -> None:
+def _mark_first(connection: Connection, environment_id: int, lowest: int) -> None:
     """Take the mark from deployments of an environment that are not its first.
 
     None is given back here: more deployments can only take more marks, and forgotten ones would
     give some back wrongly.
+
+    Args:
+        connection: in the transaction that changes them.
+        environment_id: of the environment.
+        lowest: the lowest id that is new. Those below keep their marks, if any has one, and of
+            them only the lowest id and the earliest finish matter to the others.
     """
     deployments, environments = schema.deployments, schema.environments
     oldest_id = connection.execute(
         select(environments.c.oldest_deployment_id).where(environments.c.id == environment_id)
     ).scalar()
     here = deployments.c.environment_id == environment_id
-    rows = connection.execute(select(deployments.c.id, deployments.c.finished_at).where(here))
-    first = first_deployments([(row.id, row.finished_at) for row in rows], oldest_id)
+    below = select(func.min(deployments.c.id), func.min(deployments.c.finished_at)).where(
+        here, deployments.c.id < lowest
+    )
+    query = select(deployments.c.id, deployments.c.finished_at).where(
+        here, deployments.c.id >= lowest
+    )
+    rows = [
+        (row[0], row[1])
+        for one in (below, query)
+        for row in connection.execute(one)
+        if row[0] is not None
+    ]
+    first = first_deployments(rows, oldest_id)
+    if not first:
+        lowest = 0  # an older one is known of, so none has kept its mark
     connection.execute(
         update(deployments)
-        .where(here, deployments.c.first, deployments.c.id.not_in(list(first)))
+        .where(here, deployments.c.first, deployments.c.id >= lowest)
+        .where(deployments.c.id.not_in(list(first)))
         .values(first=False)
     )
 

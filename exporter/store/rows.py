@@ -9,6 +9,11 @@ from sqlalchemy import Connection, Select
 _BATCH = 2000
 
 
+def text_of(connection: Connection, query: Select[Any]) -> str:
+    """Return a query as text without parameters; all that it has must be numbers or fixed."""
+    return str(query.compile(connection, compile_kwargs={"literal_binds": True}))
+
+
 def rows_of(connection: Connection, query: Select[Any]) -> Iterator[Sequence[tuple[Any, ...]]]:
     """Yield the rows of a query, some thousand at a time.
 
@@ -16,7 +21,7 @@ def rows_of(connection: Connection, query: Select[Any]) -> Iterator[Sequence[tup
         connection: within a transaction.
         query: its parameters must be numbers.
     """
-    text = str(query.compile(connection, compile_kwargs={"literal_binds": True}))
+    text = text_of(connection, query)
     # PostgreSQL sends all rows at once but where the cursor has a name.
     name = {"name": "rows"} if connection.dialect.name == "postgresql" else {}
     with closing(connection.connection.cursor(**name)) as cursor:

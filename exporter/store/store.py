@@ -1,6 +1,7 @@
 """The store as a whole: one database, opened once, shared by all threads."""
 
 from contextlib import AbstractContextManager
+from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
@@ -10,8 +11,10 @@ from exporter.store.file_lock import FileLock
 from exporter.store.history import HistoryStore
 from exporter.store.leadership import Leadership
 from exporter.store.links import LinkStore
+from exporter.store.provenance import ProvenanceStore
 from exporter.store.readings import ReadingStore
 from exporter.store.revisions import RevisionStore
+from exporter.store.rhythm import Rhythm
 from exporter.store.scope import ScopeStore
 from exporter.store.standing import StandingStore
 
@@ -19,25 +22,34 @@ from exporter.store.standing import StandingStore
 class Store:
     """The facts in a database, by room, and ``leadership``: who may write them."""
 
-    def __init__(self, database: Database, lock: FileLock | None = None) -> None:
+    def __init__(
+        self, database: Database, lock: FileLock | None = None, rhythm: Rhythm | None = None
+    ) -> None:
         self._database = database
+        self.rhythm = rhythm or Rhythm()
+        database.longest_pause = self.rhythm.silence
         self._lock = lock
         self.scope = ScopeStore(database)
         self.readings = ReadingStore(database)
         self.links = LinkStore(database)
         self.history = HistoryStore(database)
+        self.provenance = ProvenanceStore(database)
         self.revisions = RevisionStore(database)
         self.standing = StandingStore(database)
         self.events = EventStore(database)
-        self.leadership = Leadership(database)
+        self.leadership = Leadership(database, self.rhythm)
 
     @classmethod
-    def open(cls, url: str, *, to_poll: bool = False) -> Self:
+    def open(
+        cls, url: str, *, to_poll: bool = False, poll_interval: timedelta = timedelta(minutes=5)
+    ) -> Self:
         """Open the database at a SQLAlchemy URL and migrate its schema.
 
         Args:
             url: of the database.
             to_poll: whether polls are to be stored; one SQLite file takes those of one process.
+            poll_interval: how often exporters that share the database poll; how soon a leader that
+                is lost is replaced follows from it.
 
         Raises:
             StoreError: if it cannot be opened, or was written by a newer version.
@@ -45,7 +57,7 @@ class Store:
         file = file_of(url) if to_poll else None
         lock = FileLock(file) if file is not None else None
         try:
-            return cls(open_database(url), lock)
+            return cls(open_database(url), lock, Rhythm.of(poll_interval))
         except BaseException:
             if lock is not None:
                 lock.release()
@@ -59,6 +71,10 @@ class Store:
     def one_state(self) -> AbstractContextManager[None]:
         """Let all that this thread reads within see the same state of the facts."""
         return self._database.one_state()
+
+    def one_write(self) -> AbstractContextManager[None]:
+        """Let all that this thread writes within be one transaction, whole or not at all."""
+        return self._database.one_write()
 
     def close(self) -> None:
         """Close every connection, and let another exporter lead."""

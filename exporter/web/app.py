@@ -18,7 +18,7 @@ from starlette.responses import (
 )
 from starlette.routing import Route
 
-from exporter.api import DATA_SINCE, POLLED_AT, DoraApi
+from exporter.api import DATA_SINCE, HEADERS, POLLED_AT, DoraApi
 from exporter.api.openapi import openapi_document
 from exporter.config import Settings
 from exporter.metrics.exposition import Exposition
@@ -103,7 +103,7 @@ def _middleware(settings: Settings) -> Sequence[Middleware]:
             allow_origins=settings.api.cors_origins,
             allow_methods=["GET", "HEAD"],
             allow_headers=["Authorization", "PRIVATE-TOKEN"],
-            expose_headers=["ETag", DATA_SINCE, POLLED_AT],
+            expose_headers=["ETag", DATA_SINCE, POLLED_AT, "Link", *HEADERS],
         ),
     )
 

@@ -39,7 +39,8 @@ a {{ color: #63a6e9 }} }}
 <ul>
 <li><a href="metrics">Metrics</a> for Prometheus</li>
 <li><code>/api/v4/projects/:id/dora/metrics</code> and <code>/api/v4/groups/:id/dora/metrics</code>,
-as GitLab documents them; <a href="openapi.json">OpenAPI document</a></li>
+as GitLab documents them; with <code>explain</code> for <code>metrics</code>, what is behind the
+numbers; <a href="openapi.json">OpenAPI document</a></li>
 <li><a href="-/ready">Ready</a>: is the first poll complete?</li>
 <li><a href="-/healthy">Healthy</a>: does the exporter answer?</li>
 </ul>

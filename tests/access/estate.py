@@ -122,7 +122,9 @@ def access_to(
 
 def app_over(service: Service, access: Access) -> Starlette:
     """Return the pages of a service with another access."""
-    api = DoraApi.over(lambda: service.view, service.settings, service.clock, access)
+    api = DoraApi.over(
+        lambda: service.view, service.settings, service.clock, access, service.store.provenance
+    )
     return create_app(service.settings, service.exposition, api)
 
 

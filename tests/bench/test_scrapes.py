@@ -98,7 +98,7 @@ def _pages(exposition: Exposition, store: Store) -> Starlette:
     """Return the pages over an exposition and an empty store."""
     settings = settings_with()
     view = Ledger(store, settings).view()
-    api = DoraApi.over(lambda: view, settings, SystemClock(), OpenAccess())
+    api = DoraApi.over(lambda: view, settings, SystemClock(), OpenAccess(), store.provenance)
     return create_app(settings, exposition, api)
 
 

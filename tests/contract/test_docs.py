@@ -11,6 +11,7 @@ import pytest
 
 from exporter.api.openapi import openapi_document
 from exporter.config import Settings
+from exporter.explain.facts import Mark, Reason
 from exporter.simulator import DEFAULT_TOKEN, SimulatedGitLab
 from tests.contract.conftest import Start
 from tests.contract.pairs import read_pairs, written
@@ -21,6 +22,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
 HOST = "https://dora.example.com"
 CALLERS = {"<your_access_token>": "reporter", "<token_of_a_guest>": "guest"}
 UNAVAILABLE = {"message": "503 Service Unavailable: GitLab cannot be asked about the caller"}
+_GITLAB = re.compile(r"http://127\.0\.0\.1:\d+")
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -66,7 +68,8 @@ def test_an_example_is_answered_as_shown(exporter_with: Start, example: Example)
     answer = example.ask(exporter_with({}, None))
     if example.language == "json":
         assert answer.status == 200
-        assert written(json.loads(answer.body)) == written(json.loads(example.shown))
+        body = _GITLAB.sub("https://gitlab.example.com", answer.body.decode())
+        assert written(json.loads(body)) == written(json.loads(example.shown))
         return
     assert example.language == "http"
     head, _, body = example.shown.partition("\n\n")
@@ -94,6 +97,13 @@ def test_errors_are_those_of_the_table_of_pairs() -> None:
     assert shown - known == {(503, written(UNAVAILABLE))}
 
 
+@pytest.mark.parametrize("kind", [Reason, Mark])
+def test_every_reason_and_mark_is_explained(kind: type[Reason] | type[Mark]) -> None:
+    section = PAGE.partition("\n## Explanations\n")[2].partition("\n## ")[0]
+    table = section.partition(f"\n| {kind.__name__} |")[2].partition("\n\n")[0]
+    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == list(kind)
+
+
 def test_nobody_reads_anything_while_gitlab_is_down(tmp_path: Path) -> None:
     gitlab = SimulatedGitLab(create_world())
     with gitlab, exporter_at(gitlab.url, tmp_path) as address:
@@ -110,5 +120,8 @@ def test_parameters_are_those_of_the_openapi_document() -> None:
     settings = Settings.model_validate({"gitlab": {"token": DEFAULT_TOKEN}, "projects": [1]})
     operation = openapi_document(settings)["paths"]["/dora/metrics"]["get"]
     named = {one["name"] for one in operation["parameters"]} - {"project", "group"}
+    explained = openapi_document(settings)["paths"]["/dora/explain"]["get"]
+    paged = {one["name"] for one in explained["parameters"]} - {"project", "group"} - named
+    assert paged == {"page", "per_page"}
     section = PAGE.partition("\n## Parameters\n")[2].partition("\n## ")[0]
     assert set(re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE)) == named

@@ -1,109 +1,51 @@
 """Three replicas on one PostgreSQL, of which the one that polls is killed again and again."""
 
 import random
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import groupby, pairwise
+from itertools import pairwise
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event
 
-import psycopg
 import pytest
-from sqlalchemy import make_url
 
 from exporter.simulator import SimulatedGitLab, World
 from exporter.simulator.front import RequestRecord
 from exporter.simulator.world import Environment
+from exporter.store.rhythm import Rhythm
 from tests.crash.real_exporter import Answers, read_answers, running, write_config
-from tests.poller.estate import HOUR, add_app, deploy
+from tests.crash.replicas import (
+    SEED,
+    Replica,
+    begins_of,
+    deploying,
+    estate,
+    rows,
+    runs_of,
+    three_replicas,
+    wait_for_poll,
+)
 from tests.postgres import Server, postgres
-from tests.process import Running
 from tests.waiting import wait_until
 
 __all__ = ["postgres"]
 
-SEED = 20260314
 KILLS = 20
-INTERVAL = 8
+INTERVAL = 7
 PROJECTS = 20
-TOKENS = ("first-token", "second-token", "third-token")
-LEADS = "gitlab_dora_exporter_leader 1.0"
 
-TAKES_OVER = timedelta(seconds=6)
-"""What a new leader may need: a turn to ask, three seconds of grace, and a busy machine."""
-
+JUST_BEFORE = 0.2
+"""Seconds from a kill to the poll that the killed one was about to begin."""
 
 UNDER_WAY = timedelta(seconds=2)
 """A request that was sent before a kill comes later where the simulated GitLab is busy: it answers
 one after the other."""
 
 
-@dataclass
-class Replica:
-    """One replica: its place, and the process that runs there now."""
-
-    folder: Path
-    token: str
-    stack: ExitStack = field(default_factory=ExitStack)
-    url: str = ""
-
-    def start(self) -> Running:
-        """Start it; it takes its time."""
-        self.process = self.stack.enter_context(running(self.folder))
-        return self.process
-
-    def kill(self) -> datetime:
-        """Kill it, and return when."""
-        self.process.process.kill()
-        at = datetime.now(UTC)
-        self.stack.close()
-        return at
-
-    def wait(self) -> None:
-        """Wait until it serves and shows a complete poll."""
-        self.url = self.process.url()
-        self.process.wait_until_ready(self.url)
-
-    def leads(self) -> bool:
-        """Whether it says that it polls."""
-        return LEADS in self.process.get(f"{self.url}/metrics").text
-
-
-@contextmanager
-def deploying(world: World, environments: list[Environment]) -> Iterator[None]:
-    """Deploy again and again in the background, with merge requests."""
-    ended = Event()
-
-    def work() -> None:
-        rng = random.Random(SEED)
-        while not ended.wait(0.2):
-            deploy(world, rng.choice(environments), rng.uniform(1, 90) * HOUR)
-
-    thread = Thread(target=work)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
-
-
 def told(url: str, world: World) -> Answers:
     """Return all that an exporter answers about whole days, and what it exposes."""
     today = datetime.now(UTC).date()
     return read_answers(url, world, today - timedelta(days=70), today)
-
-
-def runs_of(requests: list[RequestRecord]) -> list[list[RequestRecord]]:
-    """Part the requests, in their order, where another replica begins to ask."""
-    return [list(run) for _, run in groupby(requests, key=lambda one: one.token)]
-
-
-def quiet_times(requests: list[RequestRecord]) -> list[timedelta]:
-    """Return for how long GitLab was asked nothing, each time: every poll asks something."""
-    return [after.came - before.at for before, after in pairwise(requests)]
 
 
 @dataclass
@@ -116,54 +58,25 @@ class Outcome:
     requests: list[RequestRecord] = field(default_factory=list)
 
 
-@contextmanager
-def three_replicas(gitlab: SimulatedGitLab, url: str, folder: Path) -> Iterator[list[Replica]]:
-    """Run three replicas on a database, each with a token of its own."""
-    with ExitStack() as stack:
-        replicas = [Replica(folder / token, token) for token in TOKENS]
-        for one in replicas:
-            one.folder.mkdir()
-            write_config(
-                one.folder,
-                gitlab.url,
-                gitlab={"token": one.token},
-                store={"url": url},
-                # So that each poll asks about all projects, and is seen.
-                poll={"interval": f"{INTERVAL}s", "freshness": "1s"},
-            )
-            stack.callback(one.stack.close)
-            one.start()
-        for one in replicas:
-            one.wait()
-        yield replicas
-
-
-def polled_at(replicas: list[Replica]) -> float:
-    """Return the begin of the last poll that all replicas show."""
-    family = "gitlab_dora_exporter_last_poll_success_timestamp_seconds"
-    texts = [one.process.get(f"{one.url}/metrics").text for one in replicas]
-    return min(float(text.rpartition(f"\n{family} ")[2].split()[0]) for text in texts)
-
-
-def wait_for_poll(replicas: list[Replica]) -> None:
-    """Wait until all replicas show a later poll."""
-    before = polled_at(replicas)
-    wait_until(lambda: polled_at(replicas) > before)
+def wait_for_the_moment(gitlab: SimulatedGitLab, number: int, rng: random.Random) -> None:
+    """Wait until it is time for a kill: at the begin of a poll, just before one, or whenever."""
+    asked = len(gitlab.requests)
+    if number % 3 == 0:
+        wait_until(lambda: len(gitlab.requests) > asked, 60, 0.005)
+    elif number % 3 == 1:
+        since = (datetime.now(UTC) - begins_of(list(gitlab.requests))[-1]).total_seconds()
+        next_in = INTERVAL - Rhythm.of(timedelta(seconds=INTERVAL)).reserve - since
+        Event().wait(next_in - JUST_BEFORE)
+    else:
+        Event().wait(rng.uniform(0, INTERVAL / 2))
 
 
 def kill_the_leader(
-    replicas: list[Replica], gitlab: SimulatedGitLab, after: float | None
+    replicas: list[Replica], gitlab: SimulatedGitLab, number: int, rng: random.Random
 ) -> tuple[str, datetime]:
-    """Kill the one that polls some seconds from now, or at the begin of its next poll if None.
-
-    Start it again, and wait until another polls.
-    """
+    """Kill the one that polls, start it again, and wait until another polls."""
     (leader,) = (one for one in replicas if one.leads())
-    asked = len(gitlab.requests)
-    if after is None:
-        wait_until(lambda: len(gitlab.requests) > asked, 60, 0.005)
-    else:
-        Event().wait(after)
+    wait_for_the_moment(gitlab, number, rng)
     killed_at = leader.kill()
     leader.start()
     wait_until(lambda: gitlab.requests[-1].token != leader.token, 60)
@@ -175,11 +88,13 @@ def after_kills(world: World, environments: list[Environment], url: str, folder:
     """Kill leaders while deployments go on; then compare with an exporter that nobody disturbs."""
     rng = random.Random(SEED)
     outcome = Outcome()
-    with SimulatedGitLab(world) as gitlab, three_replicas(gitlab, url, folder) as replicas:
+    with (
+        SimulatedGitLab(world) as gitlab,
+        three_replicas(gitlab, url, folder, INTERVAL) as replicas,
+    ):
         with deploying(world, environments):
             for number in range(KILLS):
-                after = None if number % 2 else rng.uniform(0, INTERVAL)
-                outcome.kills.append(kill_the_leader(replicas, gitlab, after))
+                outcome.kills.append(kill_the_leader(replicas, gitlab, number, rng))
         # Two whole polls see the rest.
         for _ in range(3):
             wait_for_poll(replicas)
@@ -193,18 +108,6 @@ def after_kills(world: World, environments: list[Environment], url: str, folder:
             outcome.expected = told(at, world)
         outcome.shown = [told(one.url, world) for one in replicas]
     return outcome
-
-
-def rows(url: str, query: bytes) -> list[tuple[int, ...]]:
-    """Return what a query finds in a database."""
-    parts = make_url(url)
-    with psycopg.connect(
-        host=str(parts.query["host"]),
-        user=parts.username,
-        password=parts.password,
-        dbname=parts.database,
-    ) as connection:
-        return connection.execute(query).fetchall()
 
 
 def assert_turns(outcome: Outcome) -> list[timedelta]:
@@ -225,10 +128,7 @@ def assert_turns(outcome: Outcome) -> list[timedelta]:
 def test_a_leader_killed_twenty_times_loses_and_doubles_nothing(
     postgres: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    world = World()
-    for token in TOKENS:
-        world.add_token(token, user=world.add_user(token), admin=True)
-    environments = [add_app(world, f"acme/app-{number}") for number in range(PROJECTS)]
+    world, environments = estate(PROJECTS)
     url = postgres.create_database()
 
     outcome = after_kills(world, environments, url, tmp_path)
@@ -242,13 +142,11 @@ def test_a_leader_killed_twenty_times_loses_and_doubles_nothing(
     assert len(deployed) > 20 * KILLS
 
     took = assert_turns(outcome)
-    quiet = max(quiet_times(outcome.requests))
+    gaps = [after - before for before, after in pairwise(begins_of(outcome.requests))]
     with capsys.disabled():
         print(  # noqa: T201 - the figures are the point
             f"\n{KILLS} kills, {len(deployed)} deployments, {len(outcome.requests)} requests; "
-            f"polls every {INTERVAL} s, longest time without a request {quiet}; "
-            f"from a kill to the next poll {min(took)} to {max(took)}"
+            f"polls every {INTERVAL} s, {len(gaps)} times from a begin to the next, "
+            f"at most {max(gaps)}; from a kill to the next poll {min(took)} to {max(took)}"
         )
-    # The next poll is when it would have been, or as soon as the lead is taken.
-    assert max(took) <= timedelta(seconds=INTERVAL)
-    assert quiet <= timedelta(seconds=INTERVAL) + TAKES_OVER
+    assert max(gaps) <= timedelta(seconds=INTERVAL)

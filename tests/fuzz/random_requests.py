@@ -91,6 +91,8 @@ WORDS: Mapping[str, Sequence[str]] = {
     "environment_tier": ("production", "staging", "other", "Production", "", "prod", "*", "%"),
     "environment_tiers[]": ("production", "staging", "testing", "development", "other", "", "x"),
     "payload": ("key_value", "date_value", "both", ""),
+    "page": ("1", "2", "0", "-1", "9" * 5000, "1e3", "\u0663", ""),
+    "per_page": ("1", "100", "101", "0", "-1", "9" * 20, "all", ""),
     "project": IDS,
     "group": IDS,
     "name[]": ("gitlab_dora_exporter_up", "no_such", "", "*", "a" * 3000),
@@ -100,7 +102,8 @@ WORDS: Mapping[str, Sequence[str]] = {
 MISSHAPEN = (
     "metric[]", "metric[a]", "metric[", "start_date[]", "end_date[x][y]", "interval[]", "", "[]",
     "environment_tier[]", "environment_tiers", "environment_tiers[0]", "project[]", "group[id]",
-    "METRIC", "metric ", "callback", "__proto__", "sudo", "page", "per_page", "format", "_method",
+    "METRIC", "metric ", "callback", "__proto__", "sudo", "page[]", "per_page[]", "format",
+    "_method",
 )  # fmt: skip
 
 ODD_TEXTS = (
@@ -187,7 +190,8 @@ class RandomRequests:
     def _plain_target(self) -> bytes:
         rng = self._random
         prefix, kind = rng.choice(["", "/api/v4"]), rng.choice(["projects", "groups"])
-        return f"{prefix}/{kind}/{quote(rng.choice(self._paths), safe='')}/dora/metrics".encode()
+        page = rng.choice(["metrics", "metrics", "explain"])
+        return f"{prefix}/{kind}/{quote(rng.choice(self._paths), safe='')}/dora/{page}".encode()
 
     def _plain_query(self) -> bytes:
         rng = self._random
@@ -217,7 +221,9 @@ class RandomRequests:
             return f"{rng.choice(['', '/api/v4'])}/dora/metrics{rng.choice(ENDINGS)}".encode()
         route = rng.choice(["projects", "groups", "projects", "groups", "Projects", "users", ""])
         tail = rng.choice(
-            ["/dora/metrics"] * 12 + ["/dora", "/dora/metrics/dora/metrics", "", "/DORA/METRICS"]
+            ["/dora/metrics"] * 12
+            + ["/dora/explain"] * 4
+            + ["/dora", "/dora/metrics/dora/metrics", "", "/DORA/METRICS"]
         )
         return b"".join(
             (

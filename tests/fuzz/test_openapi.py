@@ -69,7 +69,7 @@ def _schemathesis(
     made = re.search(r"(\d+) generated, (\d+) passed", done.stdout)
     assert made, done.stdout
     assert made[1] == made[2], done.stdout
-    assert "Operations:       9 selected / 9 total" in done.stdout
+    assert "Operations:       14 selected / 14 total" in done.stdout
     assert "Traceback" not in api.log.read_text()
     return int(made[1])
 
@@ -121,12 +121,13 @@ def _resolved(document: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
     return part
 
 
+@pytest.mark.parametrize("page", ["metrics", "explain"])
 def test_every_status_is_declared_and_every_declared_one_of_access_is_given(
-    estate: Estate, process: Process
+    estate: Estate, process: Process, page: str
 ) -> None:
     document = requests.get(f"{process.url}/openapi.json", timeout=5).json()
-    declared = document["paths"]["/api/v4/projects/{project}/dora/metrics"]["get"]["responses"]
-    url = f"{process.url}/api/v4/projects/acme%2Fquokka%2Fapp/dora/metrics"
+    declared = document["paths"][f"/api/v4/projects/{{project}}/dora/{page}"]["get"]["responses"]
+    url = f"{process.url}/api/v4/projects/acme%2Fquokka%2Fapp/dora/{page}"
     good = {"metric": "deployment_frequency"}
     given = {}
     for token, parameters in (
@@ -152,7 +153,7 @@ def test_the_document_tells_whether_a_token_is_needed(
     for api, needed in ((process, True), (open_process, False)):
         document = requests.get(f"{api.url}/openapi.json", timeout=5).json()
         operations = [path["get"] for name, path in document["paths"].items() if "dora" in name]
-        assert len(operations) == 5
+        assert len(operations) == 10
         for operation in operations:
             assert ("security" in operation) is needed
             assert ("401" in operation["responses"]) is needed

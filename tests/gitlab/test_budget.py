@@ -229,3 +229,14 @@ def test_a_share_of_the_limit_is_left_for_others(
     told = {"RateLimit-Remaining": remaining, "RateLimit-Reset": epoch(12)}
     observe(budget, 200, {**told, "RateLimit-Limit": limit})
     assert pause(budget, clock) == pytest.approx(seconds, abs=1e-4)
+
+
+def test_who_may_ask_no_more_is_stopped_after_the_wait_for_its_turn(clock: LockstepClock) -> None:
+    may = [True]
+    budget = Budget(clock, Event(), requests_per_second=1, may_ask=lambda: may[0])
+    budget.spend()
+    asked_at = clock.monotonic()
+    may[0] = False
+    with pytest.raises(StoppedError):
+        budget.spend()
+    assert clock.monotonic() >= asked_at + 1

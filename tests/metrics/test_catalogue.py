@@ -33,6 +33,7 @@ EXPORTER = [
     ("project_poll_errors_total", "counter", ("project_id", "project", "group")),
     ("gitlab_requests_total", "counter", ("endpoint", "code")),
     ("gitlab_rate_limit_remaining", "gauge", ()),
+    ("token_expiry_timestamp_seconds", "gauge", ()),
     ("stale_projects", "gauge", ()),
     ("webhook_events_total", "counter", ("outcome",)),
     ("series", "gauge", ()),

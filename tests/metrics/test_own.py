@@ -49,6 +49,7 @@ def test_after_a_poll_it_tells_how_it_went(exposition: Exposition) -> None:
         "project_poll_errors_total": [0, 1],
         "gitlab_requests_total": [1, 2],
         "gitlab_rate_limit_remaining": [1999],
+        "token_expiry_timestamp_seconds": [1_777_000_000],
         "stale_projects": [1],
         "webhook_events_total": [0, 7],
         "series": [21],
@@ -80,6 +81,7 @@ def test_who_only_follows_tells_how_the_polls_of_another_went(
     assert (now["leader"], now["up"], now["poll_duration_seconds"]) == ([0], [0], [9.5])
     assert now["stale_projects"] == [2]
     assert "gitlab_rate_limit_remaining" not in now
+    assert "token_expiry_timestamp_seconds" not in now
     status.adopt(up=True, seconds=1, failing=[])
     assert told(exposition)["stale_projects"] == [1]
 

@@ -11,7 +11,6 @@ from exporter.gitlab import StoppedError
 from exporter.poller import Beginning
 from exporter.poller.named import MOST_DEPLOYMENTS, NamedProjects
 from exporter.poller.relay import Relay
-from exporter.poller.replica import GRACE_SECONDS
 from exporter.service import Service
 from exporter.simulator import DEFAULT_TOKEN, Fault, SimulatedGitLab, World
 from exporter.store import Store, StoreError, Told
@@ -215,7 +214,7 @@ def test_a_poll_that_is_due_at_once_is_made(world: World, replica: StartReplica)
 def test_a_leader_that_ends_hands_over_at_once(
     world: World, replica: StartReplica, clock: FakeClock
 ) -> None:
-    """The next poll comes five minutes after the last began, whoever makes it."""
+    """The next poll comes five minutes less the reserve after the last began, whoever makes it."""
     app = add_app(world)
     first, second, third = replica(), replica(), replica()
     turn(first, second, third)
@@ -226,12 +225,40 @@ def test_a_leader_that_ends_hands_over_at_once(
     first.close()
     turn(second, third)
     assert leaders(second, third) == [1, 0]
-    assert [(one.earliest, round(one.poll, 2)) for one in beginnings] == [(0, 180)]
+    assert [(one.earliest, round(one.poll, 2)) for one in beginnings] == [(0, 175)]
     clock.advance(minutes=3)
     assert second.poll()
     turn(third)
     assert second.recent("acme/app") == third.recent("acme/app") == 1
     assert same(second, third)
+
+
+def test_a_poll_that_was_cut_off_began_all_the_same(
+    world: World, url: str, replica: StartReplica, clock: FakeClock
+) -> None:
+    """Whose leader is killed half an interval later: the next comes in the other half."""
+    add_app(world)
+    first, second = replica(), replica()
+    turn(first, second)
+    first.poll()
+    clock.advance(minutes=5)
+    with patch.object(first.service._poll, "run", side_effect=OSError), pytest.raises(OSError):  # noqa: PT011
+        first.poll()
+    beginnings = begun(second)
+    clock.advance(minutes=2.5)
+    cut_every_connection(url)
+    turn(second)
+    assert [round(one.poll, 2) for one in beginnings] == [145]
+
+
+def test_a_leader_killed_just_before_a_poll_is_replaced_within_the_interval(
+    replica: StartReplica,
+) -> None:
+    """What passes from the begin of one poll to that of the next, at worst."""
+    service = replica().service
+    rhythm, interval = service.store.rhythm, service.settings.poll.interval.timedelta
+    worst = service.replica.interval.total_seconds() + rhythm.turn + rhythm.grace
+    assert worst < interval.total_seconds()
 
 
 def test_polls_that_events_caused_put_none_off(
@@ -246,7 +273,7 @@ def test_polls_that_events_caused_put_none_off(
     beginnings = begun(second)
     first.close()
     turn(second)
-    assert [(one.earliest, round(one.poll, 2)) for one in beginnings] == [(0, 60)]
+    assert [(one.earliest, round(one.poll, 2)) for one in beginnings] == [(0, 55)]
 
 
 def test_a_leader_that_may_not_know_that_it_is_cut_off_is_given_time_to_notice(
@@ -260,7 +287,8 @@ def test_a_leader_that_may_not_know_that_it_is_cut_off_is_given_time_to_notice(
     clock.advance(minutes=10)
     cut_every_connection(url)
     turn(second)
-    assert beginnings == [Beginning(GRACE_SECONDS, GRACE_SECONDS)]
+    grace = second.service.store.rhythm.grace
+    assert beginnings == [Beginning(grace, grace)]
     turn(first)
     assert leaders(first, second) == [0, 1]
     assert not first.poll()
@@ -306,7 +334,7 @@ def test_a_leader_whose_connection_broke_leads_again(
     cut_every_connection(url)
     turn(first, second)
     assert leaders(first, second) == [1, 0]
-    assert [(one.earliest, round(one.poll, 2)) for one in beginnings] == [(0, 240)]
+    assert [(one.earliest, round(one.poll, 2)) for one in beginnings] == [(0, 235)]
     deploy(world, app, ago=30)
     assert first.poll()
     turn(second)

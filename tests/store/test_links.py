@@ -22,7 +22,7 @@ from tests.store.facts import (
 
 
 def unsettled(store: Store, *, include_first: bool = True) -> list[int]:
-    return [one.id for one in store.links.unsettled(include_first=include_first, project_id=APP)]
+    return [one.id for one in store.links.unsettled(include_first=include_first, project_ids=[APP])]
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +44,7 @@ def read_early(store: Store, *deployments: int) -> None:
 def test_a_new_deployment_is_unread(store: Store) -> None:
     save(store, [seen(1, 4)])
     expected = [Unsettled(1, APP, 4, linked=False)]
-    assert store.links.unsettled(include_first=True, project_id=APP) == expected
+    assert store.links.unsettled(include_first=True, project_ids=[APP]) == expected
     assert store.links.unsettled(include_first=True) == expected
 
 
@@ -135,7 +135,7 @@ def test_first_deployments_are_read_only_where_they_count(store: Store) -> None:
 
 def test_unsettled_deployments_are_those_of_the_project(store: Store) -> None:
     save(store, [seen(1, 1)])
-    assert store.links.unsettled(include_first=True, project_id=API) == []
+    assert store.links.unsettled(include_first=True, project_ids=[API]) == []
 
 
 def test_the_unsettled_of_all_projects_are_found_by_their_index(store: Store) -> None:

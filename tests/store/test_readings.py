@@ -1,7 +1,9 @@
 from dataclasses import replace
+from random import Random
 
 import pytest
 
+from exporter.dora.arithmetic import first_deployments
 from exporter.store import ProjectState, SeenDeployment, Store
 from tests.store.facts import (
     API,
@@ -328,3 +330,17 @@ def test_pruning_gives_no_mark_back(store: Store) -> None:
     store.readings.prune(10)
     save(store, [seen(4, 40)])
     assert firsts(store) == {1}
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_marks_the_same_firsts_in_whatever_pieces_deployments_come(store: Store, seed: int) -> None:
+    random = Random(seed)
+    several = [seen(number, random.randint(1, 12)) for number in range(1, 9)]
+    discover(store)
+    left = random.sample(several, len(several))
+    while left:
+        number = random.randint(1, 3)
+        save(store, left[:number])
+        del left[:number]
+    expected = first_deployments([(one.id, one.finished_at) for one in several], None)
+    assert {one.id for one in stored(store) if one.first} == expected
