@@ -1,0 +1,33 @@
+"""A clock for one who does not wait long: a spent rate limit is told, not sat out."""
+
+from threading import Event
+
+from exporter.clock import Clock
+from exporter.instant import Instant
+
+LONGEST_WAIT = 10.0
+"""Seconds."""
+
+
+class ImpatientClock:
+    """A clock that ends the work instead of a long wait."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.gave_up: float | None = None
+        """The seconds that were not waited for."""
+
+    def now(self) -> Instant:
+        """Return the present instant on the wall clock."""
+        return self._clock.now()
+
+    def monotonic(self) -> float:
+        """Return seconds since some moment; they never go back."""
+        return self._clock.monotonic()
+
+    def wait(self, stop: Event, seconds: float) -> bool:
+        """Wait until the time is over (then False); end at once (True) where it is long."""
+        if seconds > LONGEST_WAIT:
+            self.gave_up = seconds
+            return True
+        return self._clock.wait(stop, seconds)

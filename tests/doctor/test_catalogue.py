@@ -1,0 +1,58 @@
+"""Broken set-ups, each named rightly in the first three lines, and a healthy one that is not."""
+
+import re
+
+import pytest
+
+from exporter.doctor import Kind
+from tests.doctor.conftest import Examine
+from tests.doctor.estates import ESTATES, SLOW
+from tests.doctor.setup import Case, Setup
+from tests.doctor.ways import WAYS
+
+CASES = [*WAYS, *ESTATES, *(pytest.param(one, marks=pytest.mark.long) for one in SLOW)]
+
+
+def codes(lines: list[str]) -> list[str]:
+    told = (re.match(r"(?:error|warning): \[(.*?)\]", line) for line in lines)
+    return [found[1] for found in told if found]
+
+
+def test_nothing_is_found_where_nothing_is_wrong(doctor: Examine, setup: Setup) -> None:
+    code, lines = doctor()
+    assert setup.gitlab
+    asked = len(setup.gitlab.requests)
+    assert lines == [f"nothing found; looked at 1 of 1 projects in {asked} requests"]
+    assert code == 0
+    assert asked <= 10
+
+
+def test_nothing_is_found_in_a_healthy_group_by_tls(doctor: Examine, setup: Setup) -> None:
+    setup.certificate()
+    setup.config |= {"projects": [], "groups": ["group"]}
+    setup.deploy_to(setup.world.add_project("group/below/shop"), "production")
+    code, lines = doctor()
+    assert lines[0].startswith("nothing found; looked at 2 of 2 projects")
+    assert code == 0
+
+
+@pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_a_broken_set_up_is_named_in_the_first_three_lines(
+    doctor: Examine, setup: Setup, case: Case
+) -> None:
+    case.broken(setup)
+    code, lines = doctor()
+    assert case.code in codes(lines[:3]), lines
+    (line,) = [one for one in lines[:3] if f"[{case.code}]" in one]
+    assert [words for words in case.also if words not in line] == []
+    assert line.startswith("warning: " if case.mild else "error: ")
+    assert code == (0 if case.mild else 1)
+    # What is told beside it would only hide it.
+    assert len(codes(lines)) <= 3, lines
+
+
+def test_the_catalogue_shows_every_kind() -> None:
+    shown = {case.code for case in [*WAYS, *ESTATES, *SLOW]}
+    assert shown == {kind.value.code for kind in Kind}
+    assert len({kind.value.code for kind in Kind}) == len(Kind)
