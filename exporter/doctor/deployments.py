@@ -57,6 +57,8 @@ def _check_links(seen: Seen, settings: Settings, now: Instant) -> list[Finding]:
 def _why_unlinked(seen: Seen, now: Instant) -> tuple[str, str]:
     """Return the likeliest reason, and what to do about it, empty for the usual."""
     sample = seen.sample(now)
+    if not seen.facts.merges:
+        return "merge requests are switched off", "switch them on in the project's settings"
     if seen.has_merged is False:
         return "nothing is merged by merge requests, commits go straight to the branch", ""
     if seen.facts.merge_method == "ff":

@@ -40,7 +40,7 @@ def check_environments(seen: Seen, settings: Settings) -> list[Finding]:
         return [Finding.of(Kind.NO_ENVIRONMENTS, path, what, mild=not seen.listed)]
     found = [
         *(one for each in seen.environments for one in _check_tier(seen, each, settings)),
-        *_check_several(seen),
+        *_check_several(seen, settings),
     ]
     if all(one.tier is None for one in seen.environments):
         found.append(Finding.of(Kind.TIERS_UNTOLD, path, "GitLab tells no tier of environments"))
@@ -51,7 +51,7 @@ def check_environments(seen: Seen, settings: Settings) -> list[Finding]:
 
 def _check_tier(seen: Seen, one: Environment, settings: Settings) -> list[Finding]:
     tier, meant = seen.tiers[one.id], suggested(one.name)
-    if meant is None or meant == tier:
+    if meant is None or meant == tier or _is_meant(one, settings):
         return []
     subject = f"{seen.facts.path} environment {one.name}"
     what = f"it counts as {tier}, {_why(one, tier, settings)}"
@@ -62,6 +62,13 @@ def _check_tier(seen: Seen, one: Environment, settings: Settings) -> list[Findin
     if tier == "other":  # so does GitLab with names that say nothing to it
         return []
     return [Finding.of(Kind.TIER_DISAGREES, subject, f"{what}, and its name suggests {meant}")]
+
+
+def _is_meant(one: Environment, settings: Settings) -> bool:
+    """Whether a rule names this environment alone: whoever wrote it knows the name."""
+    overrides = settings.environments.tier_overrides
+    deciding = next((each.match for each in overrides if each.match.search(one.name)), None)
+    return deciding is not None and deciding.fullmatch(one.name) is not None
 
 
 def _why(one: Environment, tier: str, settings: Settings) -> str:
@@ -76,13 +83,13 @@ def _why(one: Environment, tier: str, settings: Settings) -> str:
     return f"as GitLab guesses from the letters {letters!r} in its name"
 
 
-def _check_several(seen: Seen) -> list[Finding]:
+def _check_several(seen: Seen, settings: Settings) -> list[Finding]:
     """Look for several environments of production, as far as they are deployed to."""
     deployed = {one.environment.id for one in seen.production}
     names = sorted(
         one.name
         for one in seen.environments
-        if one.id in deployed and suggested(one.name) in {None, PRODUCTION}
+        if one.id in deployed and not _check_tier(seen, one, settings)
     )
     if len(names) < 2:
         return []
@@ -95,7 +102,7 @@ def _check_production(seen: Seen) -> list[Finding]:
     path = seen.facts.path
     names = sorted(one.name for one in seen.environments if seen.tiers[one.id] == PRODUCTION)
     if names:
-        if seen.production or not seen.successes:
+        if seen.production or not seen.successes or not seen.whole:
             return []
         what = f"{names[0]} has no successful deployment, others have"
         return [Finding.of(Kind.PRODUCTION_NOT_DEPLOYED, path, what, mild=not seen.listed)]

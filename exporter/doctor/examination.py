@@ -19,13 +19,14 @@ from exporter.doctor.finding import Finding, Severity, ordered
 from exporter.doctor.kinds import Kind
 from exporter.doctor.patience import ImpatientClock
 from exporter.doctor.report import Report
-from exporter.doctor.scope import Scope, check_scope
+from exporter.doctor.scope import MOST_FAILURES, Scope, check_scope
 from exporter.doctor.seen import Seen, read_seen
 from exporter.doctor.token import check_token, refused
 from exporter.dora.facts import Project
 from exporter.gitlab import Budget, Client, GitLabSource
 from exporter.gitlab.callers import REPORTER
 from exporter.gitlab.errors import (
+    INSUFFICIENT_SCOPE,
     ForbiddenError,
     GitLabError,
     NotFoundError,
@@ -37,9 +38,6 @@ from exporter.gitlab.errors import (
 from exporter.gitlab.inspection import Inspection, ProjectFacts
 
 MOST_PROJECTS = 100
-
-_MOST_FAILURES = 3
-"""Projects that GitLab fails to tell of, until it is not asked any more."""
 
 _ROLES = {5: "Minimal Access", 10: "Guest", 15: "Planner"}
 
@@ -118,9 +116,9 @@ class Examination:
             whole = self._examine()
         except StoppedError:
             left = self._client.budget.remaining
-            what = f"{left} requests are left" if left is not None else "GitLab asks to wait"
+            what = f"it allows {left} requests more" if left is not None else "it asks to wait"
             seconds = self._clock.gave_up or 0
-            self._add(Kind.RATE_LIMIT_SPENT, "GitLab", f"{what}, for {seconds:.0f} s from now on")
+            self._add(Kind.RATE_LIMIT_SPENT, "GitLab", f"{what}, for the next {seconds:.0f} s")
         except UnauthorizedError as error:
             self._findings.append(refused(error, self._token_key))
         except RefusedError as error:
@@ -154,14 +152,16 @@ class Examination:
             return False
         self._findings += reach.check_version(version or "")
         self._findings += reach.check_graphql(self._client)
-        self._scope, found = check_scope(self._client, self._inspection, self._settings)
+        self._progress.expect(len(self._settings.projects) + len(self._settings.groups))
+        self._scope, found = check_scope(self._inspection, self._settings, self._progress.advance)
         self._findings += found
+        self._failures = self._scope.failures
         chosen = self._scope.chosen(self._most)
         self._progress.expect(len(chosen))
         for number in chosen:
             self._look_at(number)
             self._progress.advance()
-            if self._failures >= _MOST_FAILURES:
+            if self._failures >= MOST_FAILURES:
                 return False
         self._read_links()
         return not self._failures
@@ -183,7 +183,7 @@ class Examination:
         except (StoppedError, UnauthorizedError):
             raise
         except (ForbiddenError, NotFoundError) as error:
-            if "insufficient_scope" in str(error):
+            if INSUFFICIENT_SCOPE in str(error):
                 raise
             self._findings.append(_closed(path, facts))
         except GitLabError as error:
@@ -204,13 +204,21 @@ class Examination:
         source = GitLabSource(self._client, self._clock)
         found = source.linked(wanted)
         for seen in self._looked_at:
-            for one in seen.sample(now):
-                linked = found.get(one.id)
-                if linked is None:
-                    linked = source.merge_requests(seen.facts.id, one.id)
-                seen.linked[one.id] = linked
-            if seen.linked and not any(seen.linked.values()):
-                seen.has_merged = self._inspection.has_merged(seen.facts.id)
+            try:
+                for one in seen.sample(now):
+                    linked = found.get(one.id)
+                    if linked is None:
+                        linked = source.merge_requests(seen.facts.id, one.id)
+                    seen.linked[one.id] = linked
+                if seen.facts.merges and seen.linked and not any(seen.linked.values()):
+                    seen.has_merged = self._inspection.has_merged(seen.facts.id)
+            except (StoppedError, UnauthorizedError):
+                raise
+            except GitLabError as error:
+                self._failures += 1
+                self._add(Kind.GITLAB_FAILS, seen.facts.path, str(error))
+                if self._failures >= MOST_FAILURES:
+                    return
 
     def _judge(self) -> None:
         now = self._client.budget.server_time()

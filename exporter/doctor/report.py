@@ -55,16 +55,16 @@ class Report:
 
     def _summary(self) -> str:
         counted = Counter(one.severity for one in self.findings)
-        found = ", ".join(
-            f"{counted[one]} {one}{'s' if counted[one] > 1 else ''}"
-            for one in Severity
-            if counted[one]
-        )
+        found = ", ".join(_counted(counted[one], one) for one in Severity if counted[one])
         told = (
-            f"{found or 'nothing found'}; looked at {self.projects} of {self.in_scope} projects"
-            f" in {self.requests} requests"
+            f"{found or 'nothing found'}; looked at {self.projects} of"
+            f" {_counted(self.in_scope, 'project')} in {_counted(self.requests, 'request')}"
         )
         return told if self.whole else f"{told}; the rest could not be looked at"
+
+
+def _counted(number: int, name: str) -> str:
+    return f"{number} {name}" if number == 1 else f"{number} {name}s"
 
 
 def _line(one: Finding) -> str:

@@ -1,15 +1,22 @@
 """Checks of the configured projects and groups: whether they are there, and what they bring."""
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from exporter.config import GroupScope, Settings
 from exporter.doctor.finding import Finding
 from exporter.doctor.kinds import Kind
-from exporter.gitlab.client import Client
-from exporter.gitlab.discovery import discover_group
-from exporter.gitlab.errors import NotFoundError
+from exporter.gitlab.errors import (
+    INSUFFICIENT_SCOPE,
+    ForbiddenError,
+    NotFoundError,
+    TransientError,
+)
 from exporter.gitlab.inspection import Inspection, ProjectFacts
+
+MOST_FAILURES = 3
+"""Times that GitLab may fail until it is not asked any more: each costs some tries."""
 
 
 @dataclass(slots=True)
@@ -20,6 +27,8 @@ class Scope:
     listed: dict[int, ProjectFacts] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
     """Paths of all projects, also of those that are left out."""
+    failures: int = 0
+    """Entries that GitLab failed to tell of."""
 
     def chosen(self, most: int) -> list[int]:
         """Return ids of as many projects as may be looked at: listed ones, then evenly spread."""
@@ -31,27 +40,46 @@ class Scope:
 
 
 def check_scope(
-    client: Client, inspection: Inspection, settings: Settings
+    inspection: Inspection, settings: Settings, advance: Callable[[], None]
 ) -> tuple[Scope, list[Finding]]:
-    """Look for all that is to be polled.
+    """Look for all that is to be polled, and call ``advance`` after each entry.
 
     Raises:
-        GitLabError: if GitLab does not answer.
+        GitLabError: if GitLab refuses the token, or fails several times.
     """
     scope = Scope()
     found: list[Finding] = []
     for entry in settings.projects:
-        found += _check_project(inspection, settings, entry, scope)
+        check = partial(_check_project, inspection, settings, entry, scope)
+        found += _checked(f"project {entry}", check, scope, Kind.PROJECT_MISSING)
+        advance()
     for group in settings.groups:
-        found += _check_group(client, inspection, settings, group, scope)
-    found += _unused(settings, scope.seen)
-    return scope, found
+        check = partial(_check_group, inspection, settings, group, scope)
+        found += _checked(f"group {group.path}", check, scope, Kind.GROUP_MISSING)
+        advance()
+    return scope, [*found, *_unused(settings, scope)]
+
+
+def _checked(
+    subject: str, check: Callable[[str], list[Finding]], scope: Scope, missing: Kind
+) -> list[Finding]:
+    """Check one entry; one that cannot be read hides no other."""
+    try:
+        return check(subject)
+    except ForbiddenError as error:
+        if INSUFFICIENT_SCOPE in str(error):
+            raise
+        return [Finding.of(missing, subject, f"GitLab refuses it ({error})")]
+    except TransientError as error:
+        scope.failures += 1
+        if scope.failures >= MOST_FAILURES:
+            raise
+        return [Finding.of(Kind.GITLAB_FAILS, subject, str(error))]
 
 
 def _check_project(
-    inspection: Inspection, settings: Settings, entry: str | int, scope: Scope
+    inspection: Inspection, settings: Settings, entry: str | int, scope: Scope, subject: str
 ) -> list[Finding]:
-    subject = f"project {entry}"
     try:
         facts = inspection.project(entry)
     except NotFoundError:
@@ -75,16 +103,12 @@ def _check_project(
 
 
 def _check_group(
-    client: Client, inspection: Inspection, settings: Settings, group: GroupScope, scope: Scope
+    inspection: Inspection, settings: Settings, group: GroupScope, scope: Scope, subject: str
 ) -> list[Finding]:
-    subject = f"group {group.path}"
     try:
-        brought = discover_group(
-            client,
-            group.path,
-            include_subgroups=group.include_subgroups,
-            archived=group.archived,
-        ).projects
+        brought = inspection.projects_of(
+            group.path, include_subgroups=group.include_subgroups, archived=group.archived
+        )
     except NotFoundError:
         may_be = isinstance(group.path, str) and "/" in group.path
         if may_be and inspection.is_project(group.path):
@@ -109,10 +133,11 @@ def _excluding(settings: Settings, path: str) -> str | None:
     return next((one.pattern for one in settings.exclude if one.search(path)), None)
 
 
-def _unused(settings: Settings, paths: Iterable[str]) -> list[Finding]:
-    known = list(paths)
+def _unused(settings: Settings, scope: Scope) -> list[Finding]:
+    if scope.failures or not scope.seen:
+        return []
     return [
         Finding.of(Kind.EXCLUDE_UNUSED, "exclude", f"{one.pattern!r} matches no project")
         for one in settings.exclude
-        if known and not any(one.search(path) for path in known)
+        if not any(one.search(path) for path in scope.seen)
     ]

@@ -53,9 +53,16 @@ class Seen:
     has_merged: bool | None = None
 
     def sample(self, now: Instant) -> list[DeploymentAnswer]:
-        """Return the deployments whose merge requests tell most: of production where there are."""
-        chosen = self.production or self.successes
-        return [one for one in chosen if now - one.finish()[0] > _SETTLED][:SAMPLE]
+        """Return the deployments whose merge requests tell most, the newest first.
+
+        Of production where there are some, and of each commit the first: GitLab links a merge
+        request once, so that deploying it again has none.
+        """
+        firsts: dict[tuple[int, str | None], DeploymentAnswer] = {}
+        for one in self.production or self.successes:
+            firsts[one.environment.id, one.sha] = one
+        settled = [one for one in firsts.values() if now - one.finish()[0] > _SETTLED]
+        return sorted(settled, key=lambda one: -one.id)[:SAMPLE]
 
 
 def read_seen(

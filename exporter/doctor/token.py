@@ -4,7 +4,7 @@ from exporter.doctor.finding import Finding
 from exporter.doctor.kinds import Kind
 from exporter.doctor.reach import SOON
 from exporter.gitlab.client import Client
-from exporter.gitlab.errors import ForbiddenError, UnauthorizedError
+from exporter.gitlab.errors import INSUFFICIENT_SCOPE, ForbiddenError, UnauthorizedError
 from exporter.gitlab.token import READING, read_token
 from exporter.instant import Instant, iso
 
@@ -36,7 +36,7 @@ def refused(error: UnauthorizedError | ForbiddenError, key: str) -> Finding:
     """Tell why GitLab refused the token."""
     told = str(error).lower()
     if isinstance(error, ForbiddenError):
-        if "insufficient_scope" in told:
+        if INSUFFICIENT_SCOPE in told:
             return Finding.of(Kind.TOKEN_SCOPE, key, "it has no scope that reads the API")
         return Finding.of(Kind.TOKEN_REFUSED, key, f"GitLab refuses it ({error})")
     if "expired" in told:

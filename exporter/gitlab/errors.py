@@ -39,6 +39,10 @@ class UnauthorizedError(RefusedError):
     kind = "unauthorized"
 
 
+INSUFFICIENT_SCOPE = "insufficient_scope"
+"""In a message: it is the token's scope that is too low, not the role."""
+
+
 class ForbiddenError(RefusedError):
     """The token's role or scope is too low (403)."""
 

@@ -6,6 +6,7 @@ https://docs.gitlab.com/ee/api/projects.html, https://docs.gitlab.com/ee/api/env
 https://docs.gitlab.com/ee/api/deployments.html
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -14,6 +15,7 @@ from pydantic import BaseModel
 
 from exporter.gitlab.answers import DeploymentAnswer, EnvironmentAnswer, read
 from exporter.gitlab.client import PAGE, Client
+from exporter.gitlab.discovery import discover_group
 from exporter.gitlab.errors import BadAnswerError, NotFoundError
 
 _ENVIRONMENT_PAGES = 5
@@ -38,6 +40,8 @@ class _ProjectAnswer(BaseModel):
     merge_method: str | None = None
     jobs_enabled: bool = True
     builds_access_level: str | None = None
+    merge_requests_enabled: bool = True
+    merge_requests_access_level: str | None = None
     environments_access_level: str | None = None
     permissions: _Permissions | None = None
 
@@ -51,8 +55,8 @@ class ProjectFacts:
     """A project as GitLab describes it.
 
     ``role`` is the access level that the project tells of the token's owner, 0 for none; a role by
-    an invited group is not told. ``jobs`` and ``deploys`` say whether CI/CD and environments are
-    switched on.
+    an invited group is not told. ``jobs``, ``deploys`` and ``merges`` say whether CI/CD,
+    environments and merge requests are switched on.
     """
 
     id: int
@@ -61,6 +65,7 @@ class ProjectFacts:
     merge_method: str | None
     jobs: bool
     deploys: bool
+    merges: bool
     role: int
 
 
@@ -94,8 +99,17 @@ class Inspection:
             merge_method=seen.merge_method,
             jobs=seen.jobs_enabled and seen.builds_access_level != _OFF,
             deploys=seen.environments_access_level != _OFF,
+            merges=seen.merge_requests_enabled and seen.merge_requests_access_level != _OFF,
             role=max(one.access_level if one else 0 for one in roles),
         )
+
+    def projects_of(
+        self, group: str | int, *, include_subgroups: bool, archived: bool
+    ) -> Mapping[int, str]:
+        """Return the full paths of a group's projects by their ids, as discovery finds them."""
+        return discover_group(
+            self._client, group, include_subgroups=include_subgroups, archived=archived
+        ).projects
 
     def is_group(self, reference: str | int) -> bool:
         """Tell whether there is a group of that name for the token."""

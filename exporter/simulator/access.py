@@ -148,8 +148,9 @@ def reports_on(world: World, caller: Caller, project: Project) -> bool:
 
 
 def reads_merge_requests(world: World, caller: Caller, project: Project) -> bool:
-    """Tell whether the caller may read merge requests; a public project shows them to anybody."""
-    return _open_to(caller, project.visibility) or reports_on(world, caller, project)
+    """Tell whether the caller may read merge requests, which a public project shows to anybody."""
+    reads = _open_to(caller, project.visibility) or reports_on(world, caller, project)
+    return project.merges and reads
 
 
 def _open_to(caller: Caller, visibility: str) -> bool:

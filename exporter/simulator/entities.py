@@ -90,7 +90,7 @@ def project_entity(project: Project, base_url: str) -> Json:
         "archived": project.archived,
         "visibility": project.visibility,
         "issues_enabled": True,
-        "merge_requests_enabled": True,
+        "merge_requests_enabled": project.merges,
         "jobs_enabled": project.jobs,
         "environments_access_level": "enabled" if project.deploys else "disabled",
         "merge_method": project.merge_method,

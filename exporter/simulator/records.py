@@ -108,6 +108,7 @@ class Project:
     Attributes:
         jobs: Whether CI/CD is switched on.
         deploys: Whether environments, and with them deployments, are switched on.
+        merges: Whether merge requests are switched on.
         merge_method: `merge`, `rebase_merge` or `ff`.
     """
 
@@ -119,6 +120,7 @@ class Project:
     visibility: str = "private"
     jobs: bool = True
     deploys: bool = True
+    merges: bool = True
     merge_method: str = "merge"
     members: dict[int, int] = field(default_factory=dict)
     shares: dict[int, int] = field(default_factory=dict)

@@ -100,6 +100,11 @@ def _fast_forward(setup: Setup) -> None:
     setup.app.merge_method = "ff"
 
 
+def _no_merge_requests(setup: Setup) -> None:
+    _only("production", merged=False)(setup)
+    setup.app.merges = False
+
+
 def _library(setup: Setup) -> None:
     """A group in which nothing is deployed, though no project of it is named."""
     setup.bare_project()
@@ -202,6 +207,12 @@ ESTATES = [
         "no-merge-requests",
         _only("production", merged=False),
         also=("straight to the branch",),
+    ),
+    Case(
+        "merge requests switched off",
+        "no-merge-requests",
+        _no_merge_requests,
+        also=("switched off",),
     ),
     Case(
         "production in a folder",

@@ -95,6 +95,7 @@ class Setup:
         target_branch: str = "main",
         author: str = "ann",
         last: timedelta = timedelta(days=1),
+        sha: str | None = None,
     ) -> None:
         """Deploy to an environment, which is made where it is missing, once a day until lately."""
         environment = self.world.find_environment(project, name) or self.world.add_environment(
@@ -109,6 +110,7 @@ class Setup:
                 status=status,
                 created_at=at,
                 deployable=deployable,
+                sha=sha,
                 merge_requests=changes if linked else (),
             )
 

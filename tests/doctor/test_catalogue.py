@@ -5,6 +5,7 @@ import re
 import pytest
 
 from exporter.doctor import Kind
+from exporter.simulator.faults import Fault
 from tests.doctor.conftest import Examine
 from tests.doctor.estates import ESTATES, SLOW
 from tests.doctor.setup import Case, Setup
@@ -22,7 +23,7 @@ def test_nothing_is_found_where_nothing_is_wrong(doctor: Examine, setup: Setup) 
     code, lines = doctor()
     assert setup.gitlab
     asked = len(setup.gitlab.requests)
-    assert lines == [f"nothing found; looked at 1 of 1 projects in {asked} requests"]
+    assert lines == [f"nothing found; looked at 1 of 1 project in {asked} requests"]
     assert code == 0
     assert asked <= 10
 
@@ -56,3 +57,31 @@ def test_the_catalogue_shows_every_kind() -> None:
     shown = {case.code for case in [*WAYS, *ESTATES, *SLOW]}
     assert shown == {kind.value.code for kind in Kind}
     assert len({kind.value.code for kind in Kind}) == len(Kind)
+
+
+def test_deploying_a_commit_again_is_not_missing_merge_requests(
+    doctor: Examine, setup: Setup
+) -> None:
+    setup.deploy_to(setup.bare_project(), "production", linked=False, sha="5" * 40)
+    assert doctor()[0] == 0
+
+
+def test_a_rule_for_one_name_says_that_it_is_meant(doctor: Examine, setup: Setup) -> None:
+    setup.deploy_to(setup.app, "demo", tier="staging")
+    rules = [{"match": "^demo$", "tier": "production"}]
+    setup.config["environments"] = {"tier_overrides": rules}
+    code, lines = doctor()
+    assert codes(lines) == ["several-production"]
+    assert code == 0
+
+
+def test_one_refused_group_hides_no_other(doctor: Examine, setup: Setup) -> None:
+    setup.config["groups"] = ["group", "closed"]
+    setup.serve()
+    assert setup.gitlab
+    setup.gitlab.faults.add(Fault("status", match="/groups/closed", status=403))
+    code, lines = doctor()
+    assert codes(lines) == ["group-missing"]
+    assert "GitLab refuses it (GET /groups/closed: 403" in lines[0]
+    assert lines[-1].startswith("1 error; looked at 1 of 1 project in ")
+    assert code == 1
