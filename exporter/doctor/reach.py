@@ -58,13 +58,17 @@ def check_contact(client: Client, inspection: Inspection) -> tuple[list[Finding]
         token is no finding here.
     """
     try:
-        return [], inspection.version()
+        version = inspection.version()
     except (UnauthorizedError, ForbiddenError):
         return [], None
     except StoppedError:
         raise
     except GitLabError as error:
         return [_failed(client, error)], None
+    if version is None:
+        what = "what answers is no GitLab API (it tells no version)"
+        return [Finding.of(Kind.NOT_GITLAB, URL, what)], None
+    return [], version
 
 
 def _failed(client: Client, error: GitLabError) -> Finding:

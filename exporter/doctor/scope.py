@@ -11,7 +11,9 @@ from exporter.gitlab.errors import (
     INSUFFICIENT_SCOPE,
     ForbiddenError,
     NotFoundError,
+    RefusedError,
     TransientError,
+    UnauthorizedError,
 )
 from exporter.gitlab.inspection import Inspection, ProjectFacts
 
@@ -66,11 +68,13 @@ def _checked(
     """Check one entry; one that cannot be read hides no other."""
     try:
         return check(subject)
+    except UnauthorizedError:
+        raise
     except ForbiddenError as error:
         if INSUFFICIENT_SCOPE in str(error):
             raise
         return [Finding.of(missing, subject, f"GitLab refuses it ({error})")]
-    except TransientError as error:
+    except (RefusedError, TransientError) as error:
         scope.failures += 1
         if scope.failures >= MOST_FAILURES:
             raise

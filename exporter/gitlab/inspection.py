@@ -46,10 +46,6 @@ class _ProjectAnswer(BaseModel):
     permissions: _Permissions | None = None
 
 
-class _VersionAnswer(BaseModel):
-    version: str
-
-
 @dataclass(frozen=True, slots=True)
 class ProjectFacts:
     """A project as GitLab describes it.
@@ -83,9 +79,14 @@ class Inspection:
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    def version(self) -> str:
-        """Return what GitLab says that it is, such as ``17.2.1-ee``; asked once, without tries."""
-        return read(_VersionAnswer, self._client.get_once("/version"), "version").version
+    def version(self) -> str | None:
+        """Return what GitLab says that it is, such as ``17.2.1-ee``; asked once, without tries.
+
+        None if what answers in JSON is not GitLab.
+        """
+        answer = self._client.get_once("/version")
+        told = answer.get("version") if isinstance(answer, dict) else None
+        return told if isinstance(told, str) else None
 
     def project(self, reference: str | int) -> ProjectFacts:
         """Describe a project."""
