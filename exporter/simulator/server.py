@@ -118,6 +118,15 @@ class _Server(uvicorn.Server):
         await super().startup(sockets=sockets)
         self.ready.set()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        # A caller may keep a connection open for ever, which TLS would wait for.
+        for connection in list(self.server_state.connections):
+            transport = connection.transport
+            if isinstance(transport, asyncio.Transport):
+                transport.abort()
+        await asyncio.sleep(0.01)
+
 
 class _Protocol(H11Protocol):
     """Hands the connection to the application, which must be able to cut it.

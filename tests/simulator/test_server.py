@@ -45,11 +45,8 @@ def test_it_is_served_by_tls_too(world: World, tmp_path: Path) -> None:
     files = tmp_path / "server.crt", tmp_path / "server.key"
     with SimulatedGitLab(world, tls=files) as gitlab:
         assert gitlab.url.startswith("https://127.0.0.1:")
+        headers = {"PRIVATE-TOKEN": DEFAULT_TOKEN}
+        trusted = str(tmp_path / "ca.crt")
         asked = f"{gitlab.url}/api/v4/version"
-        answer = requests.get(
-            asked,
-            headers={"PRIVATE-TOKEN": DEFAULT_TOKEN},
-            verify=str(tmp_path / "ca.crt"),
-            timeout=5,
-        )
-        assert answer.json()["version"] == world.features.version
+        with requests.get(asked, headers=headers, verify=trusted, timeout=5) as answer:
+            assert answer.json()["version"] == world.features.version
