@@ -25,8 +25,8 @@ from exporter.gitlab import (
 from exporter.instant import microseconds
 from exporter.ledger import Ledger
 from exporter.memory import give_back
+from exporter.metrics.carried import Snapshots
 from exporter.metrics.exposition import Exposition
-from exporter.metrics.snapshot import take_snapshot
 from exporter.poller import (
     Beginning,
     Discovery,
@@ -122,6 +122,7 @@ class Service:
         )
         self._receiver = self._new_receiver(webhook_secret or settings.webhook.secret_source())
         self._ledger = Ledger(self.store, settings)
+        self._snapshots = Snapshots(settings)
         self.exposition = Exposition(
             self.status,
             lambda: self.budget.remaining,
@@ -308,7 +309,7 @@ class Service:
         """Compute what is shown from what is stored."""
         with self._showing:
             self.view = self._ledger.view()
-            self.exposition.show(take_snapshot(self.view, self.settings))
+            self.exposition.show(self._snapshots.take(self.view))
         give_back()
 
 

@@ -3,6 +3,7 @@
 from dashboards.generate.fields import (
     BAD,
     COUNT,
+    DAY,
     GOOD,
     HOUR,
     MINUTE,
@@ -280,7 +281,7 @@ _EVENTS: Row = (
     7,
     [
         (
-            12,
+            8,
             graph(
                 "Deployment events of GitLab by outcome",
                 "Events per second that came to /webhook: accepted ones have their project polled "
@@ -320,6 +321,19 @@ _EVENTS: Row = (
                 unit=TEXT,
                 thresholds=thresholds((GOOD, 0), (BAD, 1)),
                 mappings=SHOWN_OR_WITHHELD,
+            ),
+        ),
+        (
+            4,
+            stat(
+                "Token expires in",
+                "Time left to the first expiry of the exporters' tokens for GitLab. Some tokens "
+                "never expire, and some instances do not tell.",
+                now(f"min({_own('token_expiry_timestamp_seconds')}) - time()"),
+                unit=SECONDS,
+                decimals=1,
+                thresholds=thresholds((BAD, 0), (POOR, 3 * DAY), (GOOD, 14 * DAY)),
+                no_value="GitLab tells none",
             ),
         ),
     ],

@@ -93,8 +93,19 @@ class View:
             tier
             for project in self.projects_of(container)
             if project.polled_at is not None
-            for tier in self._tiers.get(project.id, {}).values()
+            for tier in self.tiers_by_environment(project).values()
         )
+
+    def tiers_by_environment(self, project: Project) -> Tiers:
+        """Return the tier of each environment that a project has, or had."""
+        return self._tiers.get(project.id, {})
+
+    def timelines_of(self, project: Project) -> Timelines:
+        """Return all that is stored of a project, also what finished after its last poll.
+
+        It is the same object in the views of before as long as nothing of the project is stored.
+        """
+        return self._timelines.get(project.id, {})
 
     def timeline(
         self, container: Project | Group, tiers: Collection[str], *, keep: bool = True
@@ -148,10 +159,10 @@ class View:
     def _parts(self, project: Project, wanted: Collection[str]) -> list[Timeline]:
         if project.polled_at is None:
             return []
-        tiers = self._tiers.get(project.id, {})
+        tiers = self.tiers_by_environment(project)
         return [
             timeline.until(project.polled_at)
-            for environment_id, timeline in self._timelines.get(project.id, {}).items()
+            for environment_id, timeline in self.timelines_of(project).items()
             if tiers.get(environment_id) in wanted
         ]
 

@@ -44,14 +44,15 @@ def take_snapshot(view: View, settings: Settings) -> Snapshot:
     """Compute all values of a view that ``windows`` and ``metrics`` want."""
     return Snapshot(
         view.polled_at,
-        [(one, _rows(view, one, one.polled_at, settings)) for one in view.scope.projects],
-        [(one, _rows(view, one, view.polled_at, settings)) for one in view.scope.groups],
+        [(one, numbers_of(view, one, one.polled_at, settings)) for one in view.scope.projects],
+        [(one, numbers_of(view, one, view.polled_at, settings)) for one in view.scope.groups],
     )
 
 
-def _rows(
+def numbers_of(
     view: View, container: Project | Group, end: Instant | None, settings: Settings
 ) -> list[Row]:
+    """Compute the rows of a project or group, with windows that end at an instant."""
     kind: Level = "project" if isinstance(container, Project) else "group"
     exposed = settings.metrics
     if end is None or kind not in exposed.levels:
