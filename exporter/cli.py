@@ -244,8 +244,11 @@ def _run(options: argparse.Namespace) -> int:
 def _doctor(options: argparse.Namespace) -> int:
     settings = _settings(options)
     token = settings.gitlab.token_source()
-    redact = Redactor(lambda: (*settings.secrets(), *token.known()))
-    configure(options.log_level, options.log_format, lambda: (*settings.secrets(), *token.known()))
+
+    def secrets() -> tuple[str, ...]:
+        return (*settings.secrets(), *token.known())
+
+    configure(options.log_level, options.log_format, secrets)
     clock = SystemClock()
     examination = Examination(
         settings,
@@ -254,12 +257,11 @@ def _doctor(options: argparse.Namespace) -> int:
         progress=Progress("looking at projects", clock),
         most=options.max_projects,
     )
-    report = examination.run()
+    report = examination.run().redacted(Redactor(secrets))
     if options.json:
-        print(redact(json.dumps(report.document(), indent=2)))
+        print(json.dumps(report.document(), indent=2))
     else:
-        for line in report.lines():
-            print(redact(line))
+        print("\n".join(report.lines()))
     return report.exit_code(strict=options.strict)
 
 

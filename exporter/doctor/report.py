@@ -1,8 +1,8 @@
 """What was found, as lines for people or as JSON, and as an exit code."""
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from exporter.doctor.finding import Finding, Severity
 
@@ -24,6 +24,18 @@ class Report:
     in_scope: int
     requests: int
     whole: bool
+
+    def redacted(self, redact: Callable[[str], str]) -> "Report":
+        """Return the same without secrets: GitLab's words and names may hold anything."""
+        findings = [
+            replace(
+                one,
+                subjects=tuple(map(redact, one.subjects)),
+                what=redact(one.what),
+            )
+            for one in self.findings
+        ]
+        return replace(self, findings=findings)
 
     def exit_code(self, *, strict: bool = False) -> int:
         """Return 1 where numbers are wrong or missing, with ``strict`` for any finding, else 0."""

@@ -64,6 +64,18 @@ def test_names_of_others_do_not_reach_the_terminal_raw(doctor: Examine, setup: S
     assert "environment prod\\x1b[2J\\nok:" in lines[0]
 
 
+@pytest.mark.parametrize("flags", [(), ("--json",)])
+def test_secrets_in_names_of_others_are_not_shown(
+    doctor: Examine, setup: Setup, flags: tuple[str, ...]
+) -> None:
+    setup.deploy_to(setup.app, f'prod {TOKEN} private_token=abc"', tier="other")
+    _, lines = doctor(*flags)
+    text = "\n".join(lines)
+    assert "prod [redacted] private_token=[redacted]" in text
+    assert "abc" not in text
+    assert not flags or json.loads(text)["findings"][0]["code"] == "production-missed"
+
+
 def test_a_wrong_configuration_is_told_as_by_the_other_commands(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
