@@ -1,46 +1,24 @@
-"""Checks of environments: what their names suggest, and for which tier they count."""
-
-import re
+"""Checks of environments: for which tier they count, and what their names suggest."""
 
 from exporter.config import Settings
 from exporter.doctor.finding import Finding
 from exporter.doctor.kinds import Kind
+from exporter.doctor.names import suggested
 from exporter.doctor.seen import PRODUCTION, Seen
 from exporter.dora.facts import Environment
 from exporter.dora.tiers import guess_tier, letters_of_guess
-
-_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
-
-_MEANINGS = (
-    ("development", {"dev", "devel", "develop", "development", "review", "reviews", "trunk"}),
-    ("testing", {"test", "tests", "testing", "tst", "qa", "qc", "uat", "acceptance", "int"}),
-    (
-        "staging",
-        {
-            *("stage", "staging", "stg", "pre", "preprod", "preproduction", "preprd", "prelive"),
-            *("non", "nonprod", "nonproduction", "demo"),
-        },
-    ),
-    (PRODUCTION, {"prod", "prd", "production", "live"}),
-)
-"""What people mean by whole words, the first that is there: `pre-production` is no production."""
+from exporter.instant import Instant, microseconds
 
 
-def suggested(name: str) -> str | None:
-    """Return the tier that a name suggests to people, None where it suggests none."""
-    words = {word.lower() for word in _WORDS.findall(name)}
-    return next((tier for tier, meant in _MEANINGS if words & meant), None)
-
-
-def check_environments(seen: Seen, settings: Settings) -> list[Finding]:
+def check_environments(seen: Seen, settings: Settings, now: Instant) -> list[Finding]:
     """Look at a project's environments."""
     path = seen.facts.path
     if not seen.environments:
         what = "it has no environment, so no deployment"
         return [Finding.of(Kind.NO_ENVIRONMENTS, path, what, mild=not seen.listed)]
     found = [
-        *(one for each in seen.environments for one in _check_tier(seen, each, settings)),
-        *_check_several(seen, settings),
+        *(one for each in seen.environments for one in _check_tier(seen, each, settings, now)),
+        *_check_several(seen, settings, now),
     ]
     if all(one.tier is None for one in seen.environments):
         found.append(Finding.of(Kind.TIERS_UNTOLD, path, "GitLab tells no tier of environments"))
@@ -49,19 +27,26 @@ def check_environments(seen: Seen, settings: Settings) -> list[Finding]:
     return found
 
 
-def _check_tier(seen: Seen, one: Environment, settings: Settings) -> list[Finding]:
+def _check_tier(seen: Seen, one: Environment, settings: Settings, now: Instant) -> list[Finding]:
     tier, meant = seen.tiers[one.id], suggested(one.name)
     if meant is None or meant == tier or _is_meant(one, settings):
         return []
     subject = f"{seen.facts.path} environment {one.name}"
     what = f"it counts as {tier}, {_why(one, tier, settings)}"
-    if meant == PRODUCTION:
-        return [Finding.of(Kind.PRODUCTION_MISSED, subject, what)]
-    if tier == PRODUCTION:
-        return [Finding.of(Kind.COUNTED_AS_PRODUCTION, subject, what)]
+    if PRODUCTION in {meant, tier}:
+        kind = Kind.PRODUCTION_MISSED if meant == PRODUCTION else Kind.COUNTED_AS_PRODUCTION
+        lately = _is_deployed_to(seen, one, settings, now)
+        what = what if lately else f"{what}; no number counts it yet, as far as was seen"
+        return [Finding.of(kind, subject, what, mild=not lately)]
     if tier == "other":  # so does GitLab with names that say nothing to it
         return []
     return [Finding.of(Kind.TIER_DISAGREES, subject, f"{what}, and its name suggests {meant}")]
+
+
+def _is_deployed_to(seen: Seen, one: Environment, settings: Settings, now: Instant) -> bool:
+    """Whether what is read at first has a deployment to it."""
+    last = seen.last.get(one.id)
+    return last is not None and last >= now - microseconds(settings.poll.history.timedelta)
 
 
 def _is_meant(one: Environment, settings: Settings) -> bool:
@@ -83,13 +68,14 @@ def _why(one: Environment, tier: str, settings: Settings) -> str:
     return f"as GitLab guesses from the letters {letters!r} in its name"
 
 
-def _check_several(seen: Seen, settings: Settings) -> list[Finding]:
+def _check_several(seen: Seen, settings: Settings, now: Instant) -> list[Finding]:
     """Look for several environments of production, as far as they are deployed to."""
-    deployed = {one.environment.id for one in seen.production}
     names = sorted(
         one.name
         for one in seen.environments
-        if one.id in deployed and not _check_tier(seen, one, settings)
+        if seen.tiers[one.id] == PRODUCTION
+        and _is_deployed_to(seen, one, settings, now)
+        and not _check_tier(seen, one, settings, now)
     )
     if len(names) < 2:
         return []

@@ -30,6 +30,7 @@ from exporter.gitlab.errors import (
     ForbiddenError,
     GitLabError,
     NotFoundError,
+    RateLimitedError,
     RefusedError,
     StoppedError,
     TransientError,
@@ -38,6 +39,9 @@ from exporter.gitlab.errors import (
 from exporter.gitlab.inspection import Inspection, ProjectFacts
 
 MOST_PROJECTS = 100
+
+_ENDING = (StoppedError, UnauthorizedError, RateLimitedError)
+"""What ends the examination, whatever was asked."""
 
 _ROLES = {5: "Minimal Access", 10: "Guest", 15: "Planner"}
 
@@ -114,11 +118,12 @@ class Examination:
         whole = False
         try:
             whole = self._examine()
-        except StoppedError:
+        except (StoppedError, RateLimitedError):
             left = self._client.budget.remaining
             what = f"it allows {left} requests more" if left is not None else "it asks to wait"
-            seconds = self._clock.gave_up or 0
-            self._add(Kind.RATE_LIMIT_SPENT, "GitLab", f"{what}, for the next {seconds:.0f} s")
+            seconds = self._clock.gave_up
+            more = f", for the next {seconds:.0f} s" if seconds else " again and again"
+            self._add(Kind.RATE_LIMIT_SPENT, "GitLab", what + more)
         except UnauthorizedError as error:
             self._findings.append(refused(error, self._token_key))
         except RefusedError as error:
@@ -180,7 +185,7 @@ class Examination:
             self._looked_at.append(
                 read_seen(self._inspection, self._settings, facts, listed=listed)
             )
-        except (StoppedError, UnauthorizedError):
+        except _ENDING:
             raise
         except (ForbiddenError, NotFoundError) as error:
             if INSUFFICIENT_SCOPE in str(error):
@@ -212,7 +217,7 @@ class Examination:
                     seen.linked[one.id] = linked
                 if seen.facts.merges and seen.linked and not any(seen.linked.values()):
                     seen.has_merged = self._inspection.has_merged(seen.facts.id)
-            except (StoppedError, UnauthorizedError):
+            except _ENDING:
                 raise
             except GitLabError as error:
                 self._failures += 1
@@ -223,7 +228,7 @@ class Examination:
     def _judge(self) -> None:
         now = self._client.budget.server_time()
         for seen in self._looked_at:
-            self._findings += check_environments(seen, self._settings)
+            self._findings += check_environments(seen, self._settings, now)
             self._findings += check_deployments(seen, self._settings, now)
         everything = self._projects == len(self._scope.paths) == len(self._looked_at)
         if everything and self._looked_at:

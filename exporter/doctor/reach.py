@@ -10,6 +10,7 @@ from exporter.gitlab.capabilities import detect
 from exporter.gitlab.client import Client
 from exporter.gitlab.contact import Trouble, certificate_expires_at, trouble
 from exporter.gitlab.errors import (
+    FOR_PEOPLE,
     BadAnswerError,
     ForbiddenError,
     GitLabError,
@@ -59,7 +60,10 @@ def check_contact(client: Client, inspection: Inspection) -> tuple[list[Finding]
     """
     try:
         version = inspection.version()
-    except (UnauthorizedError, ForbiddenError):
+    except (UnauthorizedError, ForbiddenError) as error:
+        if FOR_PEOPLE in str(error):
+            what = f"a web page answers in place of the API ({error})"
+            return [Finding.of(Kind.WEB_PAGE, URL, what)], None
         return [], None
     except StoppedError:
         raise

@@ -11,6 +11,7 @@ from exporter.gitlab.errors import (
     INSUFFICIENT_SCOPE,
     ForbiddenError,
     NotFoundError,
+    RateLimitedError,
     RefusedError,
     TransientError,
     UnauthorizedError,
@@ -68,7 +69,7 @@ def _checked(
     """Check one entry; one that cannot be read hides no other."""
     try:
         return check(subject)
-    except UnauthorizedError:
+    except (UnauthorizedError, RateLimitedError):
         raise
     except ForbiddenError as error:
         if INSUFFICIENT_SCOPE in str(error):

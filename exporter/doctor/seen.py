@@ -4,8 +4,10 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import islice
 
 from exporter.config import Settings
+from exporter.doctor.names import suggested
 from exporter.dora.facts import Environment, MergeRequest
 from exporter.gitlab.answers import DeploymentAnswer
 from exporter.gitlab.client import PAGE
@@ -22,6 +24,7 @@ _SETTLED = microseconds(timedelta(minutes=10))
 """GitLab links merge requests in the background, and itself waits five minutes for it."""
 
 _ASKED_BY_NAME = 3
+"""Environments whose newest deployments are asked for, where those of the project tell none."""
 
 
 @dataclass(slots=True)
@@ -37,6 +40,7 @@ class Seen:
         successes: the newest successful deployments, the newest first.
         unsuccessful: where there is no success, the statuses of what there is.
         production: of environments of production, the newest successes.
+        last: when the newest success of each environment finished, as far as it was asked.
         linked: merge requests by deployment, of those that were looked at.
         has_merged: whether anything was merged; None where that was not asked.
     """
@@ -49,6 +53,7 @@ class Seen:
     successes: list[DeploymentAnswer] = field(default_factory=list)
     unsuccessful: Counter[str] = field(default_factory=Counter)
     production: list[DeploymentAnswer] = field(default_factory=list)
+    last: dict[int, Instant] = field(default_factory=dict)
     linked: dict[int, list[MergeRequest]] = field(default_factory=dict)
     has_merged: bool | None = None
 
@@ -83,10 +88,19 @@ def read_seen(
     if not seen.successes:
         seen.unsuccessful = Counter(one.status for one in inspection.attempts(facts.id))
         return seen
-    production = [one for one in environments if tiers[one.id] == PRODUCTION]
-    ids = {one.id for one in production}
-    seen.production = [one for one in seen.successes if one.environment.id in ids]
-    if not seen.production and len(seen.successes) >= PAGE:
-        for one in production[:_ASKED_BY_NAME]:
-            seen.production += inspection.successes(facts.id, one.name, number=SAMPLE)
+    found = list(seen.successes)
+    if len(found) >= PAGE:  # of what is deployed to seldom it may hold none
+        known = {one.environment.id for one in found}
+        matter = (one for one in environments if _matters(one, tiers) and one.id not in known)
+        for one in islice(matter, _ASKED_BY_NAME):
+            found += inspection.successes(facts.id, one.name, number=SAMPLE)
+    seen.production = [one for one in found if tiers.get(one.environment.id) == PRODUCTION]
+    for row in found:
+        number, at = row.environment.id, row.finish()[0]
+        seen.last[number] = max(at, seen.last.get(number, at))
     return seen
+
+
+def _matters(one: Environment, tiers: Mapping[int, str]) -> bool:
+    """Whether it counts as production, or seems to be meant to."""
+    return PRODUCTION in {tiers[one.id], suggested(one.name)}

@@ -23,6 +23,7 @@ from tenacity import (
 from exporter.clock import Clock
 from exporter.gitlab.budget import Budget
 from exporter.gitlab.errors import (
+    FOR_PEOPLE,
     BadAnswerError,
     GitLabError,
     RateLimitedError,
@@ -281,7 +282,7 @@ def _refusal(verb: str, path: str, error: PythonGitlabError) -> GitLabError:
     status = error.response_code or 0
     told = _told(error)
     if told.startswith("<"):
-        told = "with a page for people"  # of a proxy, which says no more than the status
+        told = FOR_PEOPLE  # of a proxy, which says no more than the status
     return refusal(status)(f"{verb.upper()} {path}: {status} {told}")
 
 

@@ -43,6 +43,10 @@ INSUFFICIENT_SCOPE = "insufficient_scope"
 """In a message: it is the token's scope that is too low, not the role."""
 
 
+FOR_PEOPLE = "with a page for people"
+"""In a message: a proxy or a login answered, and not GitLab's API."""
+
+
 class ForbiddenError(RefusedError):
     """The token's role or scope is too low (403)."""
 

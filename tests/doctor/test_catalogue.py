@@ -1,6 +1,7 @@
 """Broken set-ups, each named rightly in the first three lines, and a healthy one that is not."""
 
 import re
+from datetime import timedelta
 
 import pytest
 
@@ -85,3 +86,22 @@ def test_one_refused_group_hides_no_other(doctor: Examine, setup: Setup) -> None
     assert "GitLab refuses it (GET /groups/closed: 403" in lines[0]
     assert lines[-1].startswith("1 error; looked at 1 of 1 project in ")
     assert code == 1
+
+
+def test_what_is_deployed_to_seldom_is_asked_for_by_name(doctor: Examine, setup: Setup) -> None:
+    project = setup.bare_project()
+    setup.deploy_to(project, "fintech-prod", last=timedelta(days=3))
+    setup.deploy_to(project, "live", last=timedelta(days=2), linked=False)
+    setup.deploy_to(project, "staging", number=120)
+    code, lines = doctor()
+    assert codes(lines) == ["production-missed", "no-merge-requests"]
+    assert code == 1
+
+
+def test_what_is_not_deployed_to_any_more_is_a_warning(doctor: Examine, setup: Setup) -> None:
+    setup.deploy_to(setup.app, "prod-old", tier="other", last=timedelta(days=300))
+    setup.world.add_environment(setup.app, "preprod", tier="production")
+    code, lines = doctor()
+    assert codes(lines) == ["production-missed", "counted-as-production"]
+    assert all(line.startswith("warning: ") for line in lines[:2])
+    assert code == 0

@@ -1,6 +1,6 @@
 import pytest
 
-from exporter.doctor.environments import suggested
+from exporter.doctor.names import suggested
 from exporter.dora.tiers import guess_tier, letters_of_guess
 
 

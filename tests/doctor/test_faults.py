@@ -139,3 +139,10 @@ def test_a_long_pause_is_told_with_what_was_found_before(
     assert finding.kind is Kind.RATE_LIMIT_SPENT
     # A try that came before the pause had its own small one.
     assert re.fullmatch(r"it asks to wait, for the next (599|600) s", finding.what)
+
+
+def test_small_pauses_are_not_waited_for_without_end(setup: Setup, gitlab: SimulatedGitLab) -> None:
+    fault = gitlab.faults.add(Fault("status", "/environments", status=429, retry_after=9))
+    (finding,) = examine(setup).findings
+    assert finding.kind is Kind.RATE_LIMIT_SPENT
+    assert 3 < fault.met < 10

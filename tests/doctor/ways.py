@@ -163,6 +163,12 @@ WAYS = [
     Case("not GitLab", "not-gitlab", lambda s: s.answer(lambda _: Told(PAGE, 404))),
     Case("path missing in the URL", "not-gitlab", _below_a_path, also=("/gitlab/users/sign_in",)),
     Case("login page", "web-page", lambda s: s.answer(lambda _: Told(PAGE))),
+    Case(
+        "proxy that asks for a password",
+        "web-page",
+        lambda s: s.answer(lambda _: Told(PAGE, 401)),
+        also=("401",),
+    ),
     Case("GitLab is down", "gitlab-fails", _failing, also=("503",)),
     Case("expired token", "token-expired", _token(expires_at=utc_now() - timedelta(days=1))),
     Case("revoked token", "token-revoked", _token(revoked=True)),
