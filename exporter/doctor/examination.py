@@ -1,8 +1,8 @@
 """The order of questions: the way to GitLab, the token, the scope, then one project at a time.
 
 What fails hides what comes after it, and ends the examination: its first line names the cause.
-A project costs 3 requests and some more where they tell too little; no more than ``most`` are
-looked at.
+A project costs 3 requests, and up to 9 more where these tell too little; no more than ``most``
+projects are looked at.
 """
 
 from collections.abc import Callable, Iterable
