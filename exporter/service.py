@@ -95,7 +95,7 @@ class Service:
                 self.clock, self.stop, requests_per_second=settings.gitlab.max_requests_per_second
             ),
             observer=self.status.request,
-            ssl_verify=_verification(settings),
+            ssl_verify=settings.gitlab.verification,
             timeout=min(settings.gitlab.timeout.seconds, _CALLER_TIMEOUT),
         )
         self._token = _token_of(token)
@@ -106,7 +106,7 @@ class Service:
             stop=self._halt,
             budget=self.budget,
             observer=self.status.request,
-            ssl_verify=_verification(settings),
+            ssl_verify=settings.gitlab.verification,
             timeout=settings.gitlab.timeout.seconds,
             connections=settings.gitlab.concurrency,
         )
@@ -311,12 +311,6 @@ class Service:
             self.view = self._ledger.view()
             self.exposition.show(self._snapshots.take(self.view))
         give_back()
-
-
-def _verification(settings: Settings) -> bool | str:
-    if settings.gitlab.ca_file is not None and settings.gitlab.ssl_verify:
-        return str(settings.gitlab.ca_file)
-    return settings.gitlab.ssl_verify
 
 
 def _token_of(source: TokenSource) -> Callable[[], str]:

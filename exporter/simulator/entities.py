@@ -90,10 +90,10 @@ def project_entity(project: Project, base_url: str) -> Json:
         "archived": project.archived,
         "visibility": project.visibility,
         "issues_enabled": True,
-        "merge_requests_enabled": True,
-        "jobs_enabled": True,
-        "environments_access_level": "enabled",
-        "merge_method": "merge",
+        "merge_requests_enabled": project.merges,
+        "jobs_enabled": project.jobs,
+        "environments_access_level": "enabled" if project.deploys else "disabled",
+        "merge_method": project.merge_method,
         "shared_with_groups": [
             {"group_id": group_id, "group_access_level": level, "expires_at": None}
             for group_id, level in project.shares.items()

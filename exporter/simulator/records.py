@@ -13,6 +13,8 @@ class Features:
     """Switches that turn the simulated instance into an older or a stricter one.
 
     Attributes:
+        version: What the instance says that it is.
+        token_reasons: Whether an expired or revoked token is told from an unknown one.
         graphql: Whether `/api/graphql` exists at all.
         graphql_finished_at: Whether GraphQL knows `Deployment.finishedAt`.
         graphql_deployment_merge_requests: Whether GraphQL knows `mergeRequests(deploymentId:)`.
@@ -27,6 +29,8 @@ class Features:
             each query that is late.
     """
 
+    version: str = "18.6.0-sim"
+    token_reasons: bool = False
     graphql: bool = True
     graphql_finished_at: bool = True
     graphql_deployment_merge_requests: bool = True
@@ -99,7 +103,14 @@ class Group:
 
 @dataclass(eq=False)
 class Project:
-    """A project; `path` is its full path, `members` and `shares` as in `Group`."""
+    """A project; `path` is its full path, `members` and `shares` as in `Group`.
+
+    Attributes:
+        jobs: Whether CI/CD is switched on.
+        deploys: Whether environments, and with them deployments, are switched on.
+        merges: Whether merge requests are switched on.
+        merge_method: `merge`, `rebase_merge` or `ff`.
+    """
 
     id: int
     path: str
@@ -107,6 +118,10 @@ class Project:
     created_at: datetime
     archived: bool = False
     visibility: str = "private"
+    jobs: bool = True
+    deploys: bool = True
+    merges: bool = True
+    merge_method: str = "merge"
     members: dict[int, int] = field(default_factory=dict)
     shares: dict[int, int] = field(default_factory=dict)
     environments: dict[int, "Environment"] = field(default_factory=dict)
