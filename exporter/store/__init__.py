@@ -3,9 +3,10 @@
 Everything shown can be computed again from what lies here. :mod:`exporter.store.schema` has the
 tables, :mod:`exporter.store.engine` opens the database; :mod:`exporter.store.scope` keeps what is
 in scope, :mod:`exporter.store.readings` what polls brought, :mod:`exporter.store.links` the merge
-requests of deployments; :mod:`exporter.store.firsts` and :mod:`exporter.store.counting` keep up what
-hangs on new deployments; :mod:`exporter.store.history` answers what the numbers are made of, and
-:mod:`exporter.store.provenance` all that is known of a few of them. Each write is one transaction.
+requests of deployments; :mod:`exporter.store.firsts` and :mod:`exporter.store.counting` keep up
+what hangs on new deployments; :mod:`exporter.store.history` answers what the numbers are made of,
+and :mod:`exporter.store.provenance` all that is known of a few of them. Each write is one
+transaction.
 
 Where several exporters share a database, :mod:`exporter.store.leadership` elects one that polls;
 :mod:`exporter.store.revisions`, :mod:`exporter.store.standing` and :mod:`exporter.store.events` are
