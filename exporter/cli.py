@@ -23,6 +23,7 @@ from exporter.doctor.examination import MOST_PROJECTS
 from exporter.front.messages import IDLE_SECONDS, LOOPBACK
 from exporter.front.process import Front, FrontError
 from exporter.logs import FORMATS, LEVELS, Redactor, configure
+from exporter.memory import map_large_blocks
 from exporter.poller.progress import Progress
 from exporter.service import Service
 from exporter.store import StoreError
@@ -216,6 +217,7 @@ def _check_config(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
+    map_large_blocks()
     settings, web_config = _configuration(options)
     token = settings.gitlab.token_source()
     webhook_secret = settings.webhook.secret_source()
