@@ -35,7 +35,7 @@ class Reason(StrEnum):
     """It was merged into a branch that is not among the configured ones."""
 
     AUTHOR = "author"
-    """Its author is left out by the configuration."""
+    """Its author is not among those who are asked for, by default all but excluded ones."""
 
 
 class Mark(StrEnum):
