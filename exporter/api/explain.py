@@ -141,6 +141,7 @@ class Explainer:
                 "merged_at": None if change.merged_at is None else iso(change.merged_at),
                 "target_branch": change.target_branch,
                 "author": change.author,
+                "found_by": change.found_by,
                 "web_url": urls.merge_request(change.iid),
             },
         }

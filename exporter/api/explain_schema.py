@@ -4,6 +4,7 @@ from typing import Any
 
 from exporter.api.pages import HEADERS, LARGEST, MOST, USUAL
 from exporter.dora.arithmetic import Aggregation, Authors
+from exporter.dora.facts import LinkMethod
 from exporter.dora.tiers import TIERS
 from exporter.explain.facts import Mark, Reason
 
@@ -99,6 +100,7 @@ def explanation_schemas() -> Json:
             merged_at={"anyOf": [moment, {"type": "null"}]},
             target_branch=text,
             author=text,
+            found_by=_one_of(LinkMethod),
             web_url=text,
         ),
     }

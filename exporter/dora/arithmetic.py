@@ -349,6 +349,25 @@ def trailing(
     )
 
 
+def linked_share(timeline: Timeline, length: timedelta, *, end: Instant) -> float | None:
+    """Return the share, 0 to 1, of the deployments of a trailing window with a merge request.
+
+    It is of the merge requests that the timeline has; None where there is no deployment.
+    """
+    begin = end - microseconds(length)
+    finished = _trailing(timeline.finished, begin, end)
+    deployments = finished.stop - finished.start
+    if not deployments:
+        return None
+    rows = _trailing(timeline.deployed_at, begin, end)
+    environments, moments = timeline.environments[rows], timeline.deployed_at[rows]
+    order = np.lexsort((environments, moments))
+    # Two that end at the same moment in one environment are taken for one.
+    others = (np.diff(moments[order]) != 0) | (np.diff(environments[order]) != 0)
+    brought = min(len(order), 1) + int(np.count_nonzero(others))
+    return brought / int(deployments)
+
+
 def _trailing(moments: Integers, begin: Instant, end: Instant) -> slice:
     """Return which of some ascending instants lie in ``(begin, end]``."""
     return slice(int(moments.searchsorted(begin, "right")), int(moments.searchsorted(end, "right")))

@@ -3,7 +3,8 @@
 Everything shown can be computed again from what lies here. :mod:`exporter.store.schema` has the
 tables, :mod:`exporter.store.engine` opens the database; :mod:`exporter.store.scope` keeps what is
 in scope, :mod:`exporter.store.readings` what polls brought, :mod:`exporter.store.links` the merge
-requests of deployments; :mod:`exporter.store.history` answers what the numbers are made of, and
+requests of deployments, :mod:`exporter.store.gaps` those that GitLab did not link;
+:mod:`exporter.store.history` answers what the numbers are made of, and
 :mod:`exporter.store.provenance` all that is known of a few of them. Each write is one transaction.
 
 Where several exporters share a database, :mod:`exporter.store.leadership` elects one that polls;
@@ -13,6 +14,7 @@ what they tell each other.
 
 from exporter.store.engine import StoreError
 from exporter.store.events import Told
+from exporter.store.gaps import Deployed
 from exporter.store.history import HistoryStore
 from exporter.store.leadership import LostLeadError
 from exporter.store.links import LinkStore, Unsettled
@@ -23,6 +25,7 @@ from exporter.store.standing import Standing
 from exporter.store.store import Store
 
 __all__ = [
+    "Deployed",
     "Discovered",
     "HistoryStore",
     "LinkStore",
