@@ -30,6 +30,9 @@ ASKED_A_POLL = 200
 _LEAST = 5
 """Comparisons that a project may ask for in a poll, however many others want some."""
 
+_FAILURES = 3
+"""Comparisons of a poll that GitLab could not make, after which it is left alone until the next."""
+
 _LATER = 3600.0
 """Seconds until a comparison that GitLab could not make is asked for again."""
 
@@ -45,11 +48,19 @@ class _Allowance:
     def __init__(self, number: int) -> None:
         self._lock = Lock()
         self._left = number
+        self._failures = 0
 
     def take(self) -> bool:
         with self._lock:
             self._left -= 1
             return self._left >= 0
+
+    def failed(self) -> None:
+        """Take all that is left if GitLab fails too often."""
+        with self._lock:
+            self._failures += 1
+            if self._failures >= _FAILURES:
+                self._left = 0
 
 
 @dataclass(slots=True)
@@ -199,6 +210,7 @@ class GapFiller:
                     else:
                         commits = self._compare(project, base, one)
                         if commits is None:
+                            allowance.failed()
                             walk.unfinished = True
                             return walk
                         rolled_back = commits is not _NONE and not commits.shas

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from datetime import timedelta
 from statistics import median
+from typing import Any
 
 import pytest
 
@@ -97,8 +98,16 @@ def of_tier(project: Project, tier: str) -> Iterable[Environment]:
     return [one for one in project.environments.values() if one.tier == tier]
 
 
-@pytest.mark.parametrize("graphql", [True, False], ids=["graphql", "rest"])
-@pytest.mark.parametrize("kind", KINDS)
+def ways() -> Iterable[Any]:
+    """Every kind of project by both request plans, half of them among the long tests."""
+    for number, kind in enumerate(KINDS):
+        for graphql in (True, False):
+            marks = [pytest.mark.long] if graphql is bool(number % 2) else []
+            name = f"{kind}-{'graphql' if graphql else 'rest'}"
+            yield pytest.param(kind, graphql, id=name, marks=marks)
+
+
+@pytest.mark.parametrize(("kind", "graphql"), list(ways()))
 def test_lead_times_are_those_of_the_commit_graph(  # noqa: PLR0917 - pytest names them
     world: World,
     gitlab: SimulatedGitLab,
@@ -108,7 +117,7 @@ def test_lead_times_are_those_of_the_commit_graph(  # noqa: PLR0917 - pytest nam
     graphql: bool,
 ) -> None:
     world.features.graphql = graphql
-    project = unlinked(world, kind, seed=3, end=clock())
+    project = unlinked(world, kind, seed=3, end=clock(), days=14)
     expected: Found = {}
     for environment in of_tier(project, "production"):
         expected |= brought(project, environment, world)
@@ -148,7 +157,7 @@ def test_nothing_is_asked_unless_it_is_wanted(
 ) -> None:
     world.features.graphql = graphql
     for kind in KINDS:
-        unlinked(world, kind, seed=1, end=clock())
+        unlinked(world, kind, seed=1, end=clock(), days=4)
     exporter = start()
     for _ in range(3):
         exporter.poll()
@@ -402,6 +411,25 @@ def test_a_failure_is_tried_again_later_and_fails_no_poll(
     clock.advance(hours=1)
     exporter.poll()
     assert linked(exporter) == {first.id: {1}, second.id: {2}}
+
+
+def test_where_gitlab_fails_often_it_is_left_alone_until_the_next_poll(
+    world: World, start: StartExporter, gitlab: SimulatedGitLab, clock: FakeClock
+) -> None:
+    for number in range(8):
+        one = Repository(world, f"acme/app-{number}")
+        one.merge(ago=20 * HOUR)
+        one.deploy(ago=19 * HOUR)
+    exporter = start(lead_time=COMPARING, gitlab={"concurrency": 1})
+    fault = gitlab.faults.add(Fault("status", match="/repository/compare", status=502))
+    for poll in (1, 2):
+        assert exporter.poll()
+        assert fault.met == poll * 3 * 4  # each is tried four times
+        clock.advance(minutes=5)
+    gitlab.faults.clear()
+    clock.advance(hours=1)
+    exporter.poll()
+    assert len(linked(exporter)) == 8
 
 
 def test_switched_on_later_it_finds_what_was_left(
