@@ -281,7 +281,25 @@ _EVENTS: Row = (
     7,
     [
         (
-            8,
+            6,
+            graph(
+                "Merge requests linked to deployments",
+                "Links stored per second by who found them: GitLab, or a comparison of commits "
+                "where lead_time.missing_links is compare.",
+                [
+                    over_time(
+                        f"sum by (method) (rate({_own('links_total')}[$__rate_interval]))",
+                        "{{method}}",
+                        "1m",
+                    )
+                ],
+                unit=PER_SECOND,
+                step="1m",
+                no_value="no links",
+            ),
+        ),
+        (
+            5,
             graph(
                 "Deployment events of GitLab by outcome",
                 "Events per second that came to /webhook: accepted ones have their project polled "
@@ -301,7 +319,7 @@ _EVENTS: Row = (
             ),
         ),
         (
-            8,
+            5,
             graph(
                 "Series of projects and groups",
                 "How many series the metrics of projects and groups have, or would have. Above "

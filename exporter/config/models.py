@@ -172,6 +172,7 @@ class LeadTimeSettings(Section):
     exclude_authors: tuple[Text, ...] = ()
     aggregation: Literal["merge_requests", "daily_medians"] = "merge_requests"
     first_deployment: Literal["exclude", "include"] = "exclude"
+    missing_links: Literal["leave", "compare"] = "leave"
 
 
 Level = Literal["project", "group"]

@@ -185,8 +185,8 @@ def merge_request_entity(merge_request: MergeRequest, author: User, base_url: st
         "draft": False,
         "milestone": None,
         "sha": merge_request.sha,
-        "merge_commit_sha": merge_request.sha if merged else None,
-        "squash_commit_sha": None,
+        "merge_commit_sha": merge_request.merge_commit_sha if merged else None,
+        "squash_commit_sha": merge_request.squash_commit_sha if merged else None,
         "references": {
             "short": f"!{merge_request.iid}",
             "relative": f"!{merge_request.iid}",

@@ -126,6 +126,7 @@ class Project:
     shares: dict[int, int] = field(default_factory=dict)
     environments: dict[int, "Environment"] = field(default_factory=dict)
     merge_requests: dict[int, "MergeRequest"] = field(default_factory=dict)
+    commits: dict[str, "Commit"] = field(default_factory=dict)
     last_deployment_iid: int = 0
     last_merge_request_iid: int = 0
 
@@ -155,9 +156,24 @@ class Environment:
         return folder if slash else None
 
 
+@dataclass(frozen=True)
+class Commit:
+    """A commit in a project's repository; `parents` are SHAs, none for the first one."""
+
+    sha: str
+    parents: tuple[str, ...]
+    committed_at: datetime
+
+
 @dataclass(eq=False)
 class MergeRequest:
-    """A merge request; `iid` counts within its project."""
+    """A merge request; `iid` counts within its project.
+
+    Attributes:
+        sha: The head of its source branch.
+        merge_commit_sha: The merge commit; None where it was merged by fast-forward.
+        squash_commit_sha: The commit that its commits were squashed into, None where they were not.
+    """
 
     id: int
     iid: int
@@ -171,6 +187,8 @@ class MergeRequest:
     target_branch: str
     author: str
     sha: str
+    merge_commit_sha: str | None = None
+    squash_commit_sha: str | None = None
 
 
 @dataclass(eq=False)

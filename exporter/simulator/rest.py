@@ -14,6 +14,7 @@ from exporter.simulator import (
     rest_groups,
     rest_instance,
     rest_projects,
+    rest_repository,
 )
 from exporter.simulator.access import identify, token_value
 from exporter.simulator.call import Call, Handler
@@ -40,6 +41,7 @@ HANDLERS: Final[dict[str, Handler]] = {
         rest_deployments.deployment_merge_requests
     ),
     "/projects/:id/merge_requests": rest_deployments.merge_requests,
+    "/projects/:id/repository/compare": rest_repository.compare,
     "/projects/:id/members/all/:user_id": rest_groups.project_member,
     "/groups": rest_groups.groups,
     "/groups/:id": rest_groups.one_group,

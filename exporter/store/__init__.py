@@ -3,10 +3,10 @@
 Everything shown can be computed again from what lies here. :mod:`exporter.store.schema` has the
 tables, :mod:`exporter.store.engine` opens the database; :mod:`exporter.store.scope` keeps what is
 in scope, :mod:`exporter.store.readings` what polls brought, :mod:`exporter.store.links` the merge
-requests of deployments; :mod:`exporter.store.firsts` and :mod:`exporter.store.counting` keep up
-what hangs on new deployments; :mod:`exporter.store.history` answers what the numbers are made of,
-and :mod:`exporter.store.provenance` all that is known of a few of them. Each write is one
-transaction.
+requests of deployments, :mod:`exporter.store.gaps` those that GitLab did not link;
+:mod:`exporter.store.firsts` and :mod:`exporter.store.counting` keep up what hangs on new
+deployments; :mod:`exporter.store.history` answers what the numbers are made of, and
+:mod:`exporter.store.provenance` all that is known of a few of them. Each write is one transaction.
 
 Where several exporters share a database, :mod:`exporter.store.leadership` elects one that polls;
 :mod:`exporter.store.revisions`, :mod:`exporter.store.standing` and :mod:`exporter.store.events` are
@@ -15,6 +15,7 @@ what they tell each other.
 
 from exporter.store.engine import StoreError
 from exporter.store.events import Told
+from exporter.store.gaps import Deployed
 from exporter.store.history import HistoryStore
 from exporter.store.leadership import LostLeadError
 from exporter.store.links import LinkStore, Unsettled
@@ -32,6 +33,7 @@ from exporter.store.standing import Standing
 from exporter.store.store import Store
 
 __all__ = [
+    "Deployed",
     "Discovered",
     "HistoryStore",
     "LinkStore",

@@ -29,11 +29,14 @@ class Links(IntEnum):
     """How far the merge requests of a deployment were read.
 
     Between the two, 1 was written by versions that read them before they were final; such a
-    deployment may have some, and is read again.
+    deployment may have some, and is read again. ``COMPARED`` are those to which GitLab linked none
+    and whose commits were asked for instead, ``NOTHING_NEW`` those of them that had no new commit.
     """
 
     UNREAD = 0
     FINAL = 2
+    COMPARED = 3
+    NOTHING_NEW = 4
 
 
 @dataclass(frozen=True, slots=True)
