@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from threading import Lock
 
+from exporter.batches import in_batches
 from exporter.clock import Clock
 from exporter.dora.facts import LinkMethod, Project
 from exporter.gitlab import GitLabError, GitLabSource, NotFoundError, StoppedError
@@ -116,9 +117,9 @@ class GapFiller:
         if not self._wanted:
             return
         projects = {one.id: one for one in scope.projects}
-        self._learn(projects)
+        self._learn()
         allowance = _Allowance(ASKED_A_POLL)
-        chosen = dict(islice(self._with_gaps(), ASKED_A_POLL // _LEAST))
+        chosen = dict(islice(self._with_gaps(projects), ASKED_A_POLL // _LEAST))
         share = max(_LEAST, ASKED_A_POLL // max(len(chosen), 1))
         running = [
             pool.submit(self._fill, projects[one], environments, allowance, share)
@@ -128,7 +129,7 @@ class GapFiller:
             if not work.result():
                 self._open[one] = None  # behind all others
 
-    def _learn(self, in_scope: Collection[int]) -> None:
+    def _learn(self) -> None:
         """Note which projects may have gaps."""
         self._revision, changed = self._store.revisions.since(self._revision)
         now = self._clock.monotonic()
@@ -137,14 +138,14 @@ class GapFiller:
         for one in anew:
             del self._refused[one]
         self._open |= dict.fromkeys(sorted(changed | anew))
-        self._open = {
-            one: None for one in self._open if one in in_scope and one not in self._refused
-        }
+        self._open = {one: None for one in self._open if one not in self._refused}
 
-    def _with_gaps(self) -> Iterator[tuple[int, Sequence[Sequence[Deployed]]]]:
+    def _with_gaps(
+        self, in_scope: Collection[int]
+    ) -> Iterator[tuple[int, Sequence[Sequence[Deployed]]]]:
         """Take projects from the open ones; yield those with gaps."""
-        while self._open:
-            some = list(islice(self._open, ASKED_A_POLL // _LEAST))
+        waiting = [one for one in self._open if one in in_scope]
+        for some in in_batches(waiting, ASKED_A_POLL // _LEAST):
             gaps = self._store.gaps.load(some)
             for one in some:
                 del self._open[one]  # what nobody takes stays open

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
 from statistics import median
 from typing import Any
@@ -430,6 +431,27 @@ def test_where_gitlab_fails_often_it_is_left_alone_until_the_next_poll(
     clock.advance(hours=1)
     exporter.poll()
     assert len(linked(exporter)) == 8
+
+
+def test_a_project_that_comes_back_into_scope_is_finished(
+    repository: Repository, start: StartExporter, world: World
+) -> None:
+    Repository(world, "acme/other")
+    repository.merge(ago=20 * HOUR)
+    deployment = repository.deploy(ago=19 * HOUR)
+    before = start()
+    before.poll()
+    before.close()
+    exporter = start(lead_time=COMPARING)
+    scopes = exporter.service.store.scope
+    usual = scopes.load
+    with pytest.MonkeyPatch.context() as patch:
+        others = tuple(one for one in usual().projects if one.path == "acme/other")
+        patch.setattr(scopes, "load", lambda: replace(usual(), projects=others))
+        exporter.poll()
+        assert linked(exporter) == {}
+    exporter.poll()
+    assert linked(exporter) == {deployment.id: {1}}
 
 
 def test_switched_on_later_it_finds_what_was_left(
