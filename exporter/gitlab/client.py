@@ -119,9 +119,13 @@ class Client:
             if items and items == before:
                 raise BadAnswerError(f"GET {path}: the same page twice")
             before = items
-            following = _following(wanted, response, len(items))
-            total = response.headers.get("X-Total", "")
-            yield Page(items, int(total) if total.isdecimal() else None, following is None)
+            try:
+                following = _following(wanted, response, len(items))
+                total = response.headers.get("X-Total", "")
+                counted = int(total) if total.isdecimal() else None
+            except ValueError:
+                raise BadAnswerError(f"GET {path}: no page is where its headers point") from None
+            yield Page(items, counted, following is None)
             if following is None:
                 return
             wanted = following
@@ -221,6 +225,10 @@ class Client:
             raise UnavailableError(f"{verb.upper()} {path}: {reason}") from None
         except OSError as error:  # so says `requests` of a CA file that is gone
             raise UnavailableError(f"{verb.upper()} {path}: TLS: {error}") from None
+        except (ValueError, RecursionError) as error:
+            # Such as a number of thousands of digits, or lists within lists.
+            reason = type(error).__name__
+            raise BadAnswerError(f"{verb.upper()} {path}: cannot be read: {reason}") from None
 
     def _sleep(self, seconds: float) -> None:
         if self._clock.wait(self._stop, seconds):
@@ -230,7 +238,8 @@ class Client:
 def _identity(item: Any) -> object:
     """Return what tells an item of a list from the others."""
     number = item.get("id") if isinstance(item, dict) else None
-    return number if isinstance(number, int | str) else id(item)
+    usable = isinstance(number, int | str) and not isinstance(number, bool)
+    return number if usable else id(item)
 
 
 def _graphql_answer(answer: Any) -> GraphQLAnswer:
