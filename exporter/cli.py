@@ -19,7 +19,7 @@ from exporter.clock import SystemClock
 from exporter.config import ConfigError, Duration, Settings, load
 from exporter.front.messages import IDLE_SECONDS, LOOPBACK
 from exporter.front.process import Front, FrontError
-from exporter.logs import FORMATS, LEVELS, configure
+from exporter.logs import FORMATS, LEVELS, configure, unexpected_errors_logged
 from exporter.service import Service
 from exporter.store import StoreError
 from exporter.web.server import ListenAddress, ListenError, listen, new_server, serve
@@ -210,7 +210,8 @@ def _run(options: argparse.Namespace) -> int:
         ) as front,
     ):
         service = Service(settings, token, webhook_secret=webhook_secret)
-        return _serve_behind(front, service, address)
+        with unexpected_errors_logged():
+            return _serve_behind(front, service, address)
 
 
 def _backfill(options: argparse.Namespace) -> int:

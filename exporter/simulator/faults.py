@@ -40,9 +40,9 @@ class Fault:
             or empty `fields` in every object, and `wrong_types` puts there what is of another
             type; `odd_values` puts other values in place of those in `swap`, wherever they are;
             `odd_body` sends `body` and `odd_headers` adds `headers`; `repeated_rows` gives every
-            row of every list twice and `reordered_rows` the last one first; `other_page` answers page 2 in place of page 1, and of any later page the
-            one before it; `skewed_clock` dates the answer `delay` seconds later; `slow` spreads
-            the body over `delay`.
+            row of every list twice and `reordered_rows` the last one first; `other_page` answers
+            page 2 in place of page 1, and of any later page the one before it; `skewed_clock` dates
+            the answer `delay` seconds later; `slow` spreads the body over `delay`.
         match: Regular expression looked for in the path with its query, as sent.
         times: How many requests to hit, None for all.
         probability: Share of the matching requests that are hit.
