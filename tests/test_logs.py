@@ -263,11 +263,15 @@ def test_unexpected_errors_are_lines_without_secrets() -> None:
     def fail() -> None:
         raise RuntimeError(SECRET)
 
-    with pytest.raises(SystemExit) as ended, unexpected_errors_logged():
-        beside = threading.Thread(target=fail, name="beside")
-        beside.start()
-        beside.join()
-        fail()
+    def fail_twice() -> None:
+        with unexpected_errors_logged():
+            beside = threading.Thread(target=fail, name="beside")
+            beside.start()
+            beside.join()
+            fail()
+
+    with pytest.raises(SystemExit) as ended:
+        fail_twice()
     assert ended.value.code == 1
     assert ended.value.__suppress_context__
     assert threading.excepthook is usual
