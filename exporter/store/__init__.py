@@ -11,7 +11,6 @@ Where several exporters share a database, :mod:`exporter.store.leadership` elect
 what they tell each other.
 """
 
-from exporter.store.engine import StoreError
 from exporter.store.events import Told
 from exporter.store.history import HistoryStore
 from exporter.store.leadership import LostLeadError
@@ -21,6 +20,7 @@ from exporter.store.readings import Links, ProjectState, Reading, ReadingStore, 
 from exporter.store.scope import Discovered, Scope, ScopeStore
 from exporter.store.standing import Standing
 from exporter.store.store import Store
+from exporter.store.trouble import StoreError, UnusableError
 
 __all__ = [
     "Discovered",
@@ -41,4 +41,5 @@ __all__ = [
     "StoredDeployment",
     "Told",
     "Unsettled",
+    "UnusableError",
 ]
