@@ -22,7 +22,7 @@ from exporter.doctor import Examination
 from exporter.doctor.examination import MOST_PROJECTS
 from exporter.front.messages import IDLE_SECONDS, LOOPBACK
 from exporter.front.process import Front, FrontError
-from exporter.logs import FORMATS, LEVELS, Redactor, configure
+from exporter.logs import FORMATS, LEVELS, Redactor, configure, unexpected_errors_logged
 from exporter.memory import map_large_blocks
 from exporter.poller.progress import Progress
 from exporter.service import Service
@@ -240,7 +240,8 @@ def _run(options: argparse.Namespace) -> int:
         ) as front,
     ):
         service = Service(settings, token, webhook_secret=webhook_secret)
-        return _serve_behind(front, service, address)
+        with unexpected_errors_logged():
+            return _serve_behind(front, service, address)
 
 
 def _doctor(options: argparse.Namespace) -> int:

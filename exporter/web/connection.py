@@ -23,10 +23,12 @@ class Limits:
     Attributes:
         request_seconds: from the opening of a connection, or the first byte of a further request,
             to the last byte of the request.
+        answer_seconds: for taking each piece of an answer that is more than the system keeps.
         connections: at a time, fewer than the 1,024 files that most systems let a process open.
     """
 
     request_seconds: float = 10.0
+    answer_seconds: float = 60.0
     connections: int = 512
 
 
@@ -45,19 +47,28 @@ class LimitedProtocol(H11Protocol):
         super().__init__(config, server_state, app_state, _loop)
         self._limits = limits
         self._deadline: asyncio.TimerHandle | None = None
+        self._stall: asyncio.TimerHandle | None = None
         self.waiting_since = self.loop.time()
+        self.stalled_since: float | None = None
+        """Since when the client takes nothing of its answer, None while it does."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin to wait for a request; the client that made none for longest may have to go."""
+        """Begin to wait for a request.
+
+        The client that made none for longest may have to go, or the one that takes no answer.
+        """
         super().connection_made(transport)
         self._expect()
         if len(self.connections) > self._limits.connections:
-            waiting = [
+            others = [
                 one
                 for one in self.connections
-                if isinstance(one, LimitedProtocol) and one.waits and one is not self
+                if isinstance(one, LimitedProtocol) and one is not self
             ]
-            goes = min(waiting, key=lambda one: one.waiting_since, default=self)
+            waiting = {one: one.waiting_since for one in others if one.waits}
+            stalled = {one: one.stalled_since for one in others if one.stalled_since is not None}
+            idle = waiting or stalled
+            goes = min(idle, key=idle.__getitem__, default=self)
             self.connections.discard(goes)
             goes.transport.abort()
 
@@ -69,7 +80,20 @@ class LimitedProtocol(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait for nothing more."""
         self._expect_nothing()
+        self._go_on()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Wait for the client to take what was sent."""
+        super().pause_writing()
+        if self._stall is None:
+            self.stalled_since = self.loop.time()
+            self._stall = self.loop.call_later(self._limits.answer_seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Send on."""
+        self._go_on()
+        super().resume_writing()
 
     def data_received(self, data: bytes) -> None:
         """Take what came; the time for a request begins with its first byte."""
@@ -81,6 +105,11 @@ class LimitedProtocol(H11Protocol):
         super().on_response_complete()
         self.waiting_since = self.loop.time()
         self._look()
+
+    def _go_on(self) -> None:
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = self.stalled_since = None
 
     def _look(self) -> None:
         state = self.conn.their_state
