@@ -27,6 +27,7 @@ from exporter.memory import map_large_blocks
 from exporter.poller.progress import Progress
 from exporter.service import Service
 from exporter.store import StoreError
+from exporter.web.connection import let_open_files
 from exporter.web.server import ListenAddress, ListenError, listen, new_server, serve
 from exporter.webconfig import WebConfig
 
@@ -229,6 +230,7 @@ def _run(options: argparse.Namespace) -> int:
     )
     for warning in _warnings(settings, web_config):
         log.warning("%s", warning)
+    let_open_files()
     listener, address = listen(options.listen_address)
     with (
         listener,

@@ -9,7 +9,7 @@ import yaml
 
 from exporter.config.errors import KeyPath, Origin, Problem
 
-_MOST_VALUES = 100_000
+_MOST_VALUES = 50_000
 """Values of a document; aliases could make as many of a few lines as there are atoms."""
 
 _VARIABLE = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)\}")

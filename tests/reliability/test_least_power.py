@@ -64,9 +64,8 @@ def life(exporter: DrivenExporter, world: World, clock: FakeClock) -> list[Sampl
     return shown
 
 
-@pytest.mark.parametrize(
-    "graphql", [True, pytest.param(False, marks=pytest.mark.long)], ids=["GraphQL", "REST"]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("graphql", [True, False], ids=["GraphQL", "REST"])
 def test_read_api_and_the_role_reporter_are_enough_for_everything(
     tmp_path: Path,
     graphql: bool,

@@ -1,5 +1,6 @@
 """Clients that send slowly, or only connect, stop nobody else."""
 
+import resource
 import socket
 import threading
 import time
@@ -7,11 +8,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 import pytest
+from anyio import Event
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from exporter.web.connection import Limits
+from exporter.web.connection import FILES, Limits, let_open_files
 from exporter.web.server import ListenAddress, listen, new_server
 from tests.waiting import wait_until
 
@@ -28,6 +30,8 @@ async def _app(scope: Scope, receive: Receive, send: Send) -> None:
     except ClientDisconnect:
         return
     answer: Response = PlainTextResponse(str(len(body)))
+    if scope["path"] == "/never":
+        await Event().wait()
     if scope["path"] == "/much":
         answer = StreamingResponse(b"x" * PIECE for _ in range(MUCH // PIECE))
     await answer(scope, receive, send)
@@ -159,6 +163,28 @@ def test_clients_that_take_no_answer_make_room() -> None:
         # The server notices a little later that nothing is taken.
         for _ in range(3):
             wait_until(lambda: _answers(port), 20)
+
+
+def test_clients_that_wait_for_an_answer_make_room() -> None:
+    with _serving(Limits(connections=5)) as port, ExitStack() as stack:
+        for _ in range(50):
+            one = stack.enter_context(_connect(port))
+            one.sendall(GET.replace(b"/ ", b"/never "))
+        for _ in range(3):
+            wait_until(lambda: _answers(port), 20)
+
+
+@pytest.mark.parametrize(
+    ("soft", "hard", "then"), [(256, 9999, FILES), (256, 1000, 1000), (5000, 9999, 5000)]
+)
+def test_as_many_files_may_be_opened_as_are_needed(
+    monkeypatch: pytest.MonkeyPatch, soft: int, hard: int, then: int
+) -> None:
+    now = [(soft, hard)]
+    monkeypatch.setattr(resource, "getrlimit", lambda _: now[-1])
+    monkeypatch.setattr(resource, "setrlimit", lambda _, limits: now.append(limits))
+    let_open_files()
+    assert now[-1] == (then, hard)
 
 
 def test_a_whole_request_is_answered_with_its_body(port: int) -> None:
