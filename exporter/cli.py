@@ -19,6 +19,7 @@ from exporter.clock import SystemClock
 from exporter.config import ConfigError, Duration, Settings, load
 from exporter.front.messages import IDLE_SECONDS, LOOPBACK
 from exporter.front.process import Front, FrontError
+from exporter.gitlab import GitLabError
 from exporter.logs import FORMATS, LEVELS, configure
 from exporter.service import Service
 from exporter.store import StoreError
@@ -49,6 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(message, file=sys.stderr)
     except (StoreError, ListenError, BackfillError, FrontError) as error:
         print(error, file=sys.stderr)
+    except GitLabError as error:
+        print(f"GitLab: {error}", file=sys.stderr)
     except KeyboardInterrupt:  # before serving began
         return 130
     return 1
@@ -78,6 +81,8 @@ def _parser() -> argparse.ArgumentParser:
                 type=Path,
                 help=f"configuration (default: {CONFIG_FILE} if it is there, else the environment)",
             )
+        if name == "check-config":
+            _add_check_config(one)
         if name == "backfill":
             _add_backfill(one)
         else:
@@ -101,6 +106,18 @@ def _parser() -> argparse.ArgumentParser:
         one.add_argument("--log.level", dest="log_level", choices=LEVELS, default="info")
         one.add_argument("--log.format", dest="log_format", choices=FORMATS, default="logfmt")
     return parser
+
+
+def _add_check_config(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--estimate",
+        action="store_true",
+        help="ask GitLab a few things, and tell what polling will cost: requests, time, series and"
+        " memory",
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="tell the estimate as JSON (with --estimate)"
+    )
 
 
 def _add_backfill(parser: argparse.ArgumentParser) -> None:
@@ -183,7 +200,19 @@ def _check_config(options: argparse.Namespace) -> int:
     settings, web_config = _configuration(options)
     for warning in _warnings(settings, web_config):
         print(f"warning: {warning}", file=sys.stderr)
-    print("configuration is valid")
+    if options.json and not options.estimate:
+        print("--json: only an estimate is told as JSON; add --estimate", file=sys.stderr)
+        return 1
+    if not options.json:
+        print("configuration is valid")
+    if options.estimate:
+        # Nobody else needs it.
+        from exporter.estimate import as_json, as_text, estimate  # noqa: PLC0415
+
+        token = settings.gitlab.token_source()
+        configure("warning", options.log_format, lambda: (*settings.secrets(), *token.known()))
+        told = estimate(settings, token, SystemClock())
+        print(as_json(told) if options.json else as_text(told))
     return 0
 
 

@@ -11,15 +11,14 @@ from typing import Self
 from starlette.applications import Starlette
 
 from exporter.api import Access, DoraApi, GitLabAccess, OpenAccess
+from exporter.asking import new_client, token_of, verification
 from exporter.clock import Clock, SystemClock
-from exporter.config import Settings, TokenError, TokenSource
+from exporter.config import Settings, TokenSource
 from exporter.gitlab import (
     Budget,
     Callers,
-    Client,
     GitLabSource,
     StoppedError,
-    UnauthorizedError,
     token_expires_at,
 )
 from exporter.instant import microseconds
@@ -95,20 +94,17 @@ class Service:
                 self.clock, self.stop, requests_per_second=settings.gitlab.max_requests_per_second
             ),
             observer=self.status.request,
-            ssl_verify=_verification(settings),
+            ssl_verify=verification(settings),
             timeout=min(settings.gitlab.timeout.seconds, _CALLER_TIMEOUT),
         )
-        self._token = _token_of(token)
-        self.client = Client(
-            settings.gitlab.url,
-            token=self._token,
+        self._token = token_of(token)
+        self.client = new_client(
+            settings,
+            self._token,
             clock=self.clock,
             stop=self._halt,
             budget=self.budget,
             observer=self.status.request,
-            ssl_verify=_verification(settings),
-            timeout=settings.gitlab.timeout.seconds,
-            connections=settings.gitlab.concurrency,
         )
         self._source = GitLabSource(self.client, self.clock)
         self._renew()
@@ -310,21 +306,3 @@ class Service:
             self.view = self._ledger.view()
             self.exposition.show(take_snapshot(self.view, self.settings))
         give_back()
-
-
-def _verification(settings: Settings) -> bool | str:
-    if settings.gitlab.ca_file is not None and settings.gitlab.ssl_verify:
-        return str(settings.gitlab.ca_file)
-    return settings.gitlab.ssl_verify
-
-
-def _token_of(source: TokenSource) -> Callable[[], str]:
-    """Return how GitLab's client gets the token; a file that went bad refuses the request."""
-
-    def token() -> str:
-        try:
-            return source.current()
-        except TokenError as error:
-            raise UnauthorizedError("; ".join(error.messages)) from None
-
-    return token

@@ -20,7 +20,7 @@ from exporter.store import Discovered
 
 log = logging.getLogger(__name__)
 
-_PROJECTS_A_QUERY = 40
+PROJECTS_A_QUERY = 40
 """A project costs about 4 of GitLab's 250 points of complexity."""
 
 
@@ -44,15 +44,7 @@ def discover_group(
         GitLabError: if the group is not there for the token, or GitLab fails.
     """
     root = read(GroupAnswer, client.get(f"/groups/{quote(str(group), safe='')}"), "group")
-    parameters: dict[str, object] = {
-        "include_subgroups": str(include_subgroups).lower(),
-        "with_shared": "false",
-        "simple": "true",
-        "order_by": "id",
-        "sort": "asc",
-    }
-    if not archived:
-        parameters["archived"] = "false"
+    parameters = list_of_projects(include_subgroups=include_subgroups, archived=archived)
     projects: dict[int, str] = {}
     groups = {root.id: root.full_path}
     for item in client.items(f"/groups/{root.id}/projects", **parameters):
@@ -71,6 +63,18 @@ def discover_group(
     if include_subgroups:
         inside |= _descendants(client, root.id)
     return Discovered(projects, inside)
+
+
+def list_of_projects(*, include_subgroups: bool, archived: bool) -> dict[str, object]:
+    """Return the parameters with which the projects of a group are listed."""
+    parameters: dict[str, object] = {
+        "include_subgroups": str(include_subgroups).lower(),
+        "with_shared": "false",
+        "simple": "true",
+        "order_by": "id",
+        "sort": "asc",
+    }
+    return parameters if archived else parameters | {"archived": "false"}
 
 
 def _descendants(client: Client, group_id: int) -> dict[int, str]:
@@ -104,7 +108,7 @@ def discover_many(client: Client, entries: Sequence[str | int]) -> dict[str | in
         may have moved, or not exist, or this GitLab may answer no GraphQL.
     """
     found: dict[str | int, Discovered] = {}
-    for some in in_batches(entries, _PROJECTS_A_QUERY):
+    for some in in_batches(entries, PROJECTS_A_QUERY):
         try:
             (data,) = client.graphql([_projects_query(some)])
         except (RefusedError, TransientError) as error:
