@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from threading import Event
 from typing import NoReturn
@@ -23,6 +24,7 @@ from exporter.gitlab import GitLabError
 from exporter.logs import FORMATS, LEVELS, configure
 from exporter.service import Service
 from exporter.store import StoreError
+from exporter.verify import VerifyError, as_table, verify
 from exporter.web.server import ListenAddress, ListenError, listen, new_server, serve
 from exporter.webconfig import WebConfig
 
@@ -31,6 +33,9 @@ log = logging.getLogger(__name__)
 CONFIG_FILE = Path("config.yaml")
 LISTEN_ADDRESS = ":10143"
 DEMO_LISTEN_ADDRESS = "127.0.0.1:10143"
+
+NOT_LICENSED = 3
+"""Exit code of ``verify`` where GitLab has nothing to compare with."""
 
 _PATIENCE = 5.0
 """Seconds that running polls get to end after the signal; open web requests had theirs before."""
@@ -48,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ConfigError as error:
         for message in error.messages:
             print(message, file=sys.stderr)
-    except (StoreError, ListenError, BackfillError, FrontError) as error:
+    except (StoreError, ListenError, BackfillError, FrontError, VerifyError) as error:
         print(error, file=sys.stderr)
     except GitLabError as error:
         print(f"GitLab: {error}", file=sys.stderr)
@@ -69,6 +74,11 @@ def _parser() -> argparse.ArgumentParser:
         ("run", _run, "poll GitLab and serve the numbers (the default)"),
         ("check-config", _check_config, "read the configuration, say what is wrong with it"),
         ("backfill", _backfill, "write the stored history as OpenMetrics text, for promtool"),
+        (
+            "verify",
+            _verify,
+            "compare with GitLab's own DORA metrics, where it has them",
+        ),
         ("demo", _demo, "try it: a simulated GitLab on this machine, polled and served"),
     ):
         one = commands.add_parser(name, help=summary, description=summary, allow_abbrev=False)
@@ -83,9 +93,11 @@ def _parser() -> argparse.ArgumentParser:
             )
         if name == "check-config":
             _add_check_config(one)
+        if name == "verify":
+            _add_verify(one)
         if name == "backfill":
             _add_backfill(one)
-        else:
+        elif name != "verify":
             one.add_argument(
                 "--web.config.file",
                 dest="web_config_file",
@@ -120,6 +132,24 @@ def _add_check_config(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_verify(parser: argparse.ArgumentParser) -> None:
+    for name, which, default in (
+        ("--start", "first", "29 days before the last"),
+        ("--end", "last", "today, in UTC"),
+    ):
+        parser.add_argument(
+            name,
+            type=_day,
+            metavar="YYYY-MM-DD",
+            help=f"the {which} day to compare (default: {default})",
+        )
+    parser.add_argument(
+        "--each-project",
+        action="store_true",
+        help="compare each project in scope, not only the configured projects and groups",
+    )
+
+
 def _add_backfill(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output",
@@ -151,6 +181,13 @@ def _label(text: str) -> tuple[str, str]:
         return extra_label(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no day such as 2026-03-01") from None
 
 
 def _duration(text: str) -> Duration:
@@ -262,6 +299,30 @@ def _backfill(options: argparse.Namespace) -> int:
         signal.signal(signal.SIGTERM, usual)
     log.info("wrote %d samples to %s", samples, options.output)
     return 0
+
+
+def _verify(options: argparse.Namespace) -> int:
+    settings = _settings(options)
+    end = options.end or datetime.now(UTC).date()
+    start = options.start or end - timedelta(days=29)
+    if start > end:
+        print("--start: it lies after --end", file=sys.stderr)
+        return 1
+    token = settings.gitlab.token_source()
+    configure(options.log_level, options.log_format, lambda: (*settings.secrets(), *token.known()))
+    found = verify(
+        settings, token, SystemClock(), start=start, end=end, each_project=options.each_project
+    )
+    if not found.subjects:
+        print(
+            f"{settings.gitlab.url} computes no DORA metrics of its own, or shows none to this"
+            " token: that takes GitLab Ultimate and the role Reporter. There is nothing to compare"
+            f" for {', '.join(found.unlicensed)}.",
+            file=sys.stderr,
+        )
+        return NOT_LICENSED
+    print(as_table(found))
+    return 1 if found.unexplained else 0
 
 
 def _end(number: int, _frame: object) -> NoReturn:
