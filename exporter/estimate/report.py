@@ -52,7 +52,7 @@ def as_text(one: Estimate) -> str:
 
 def _duration(seconds: float) -> str:
     if seconds < 120:
-        return f"{seconds:.0f} s"
+        return f"{max(1, seconds):.0f} s"
     if seconds < 7200:
         return f"{seconds / 60:.0f} min"
     return f"{timedelta(seconds=seconds) / timedelta(hours=1):.1f} h"

@@ -2,8 +2,8 @@
 
 Each reason is a change: of a rule, to GitLab's own, or of facts, to what GitLab can be seen to have
 or to lack. A reason is told only if with it, and with all rules as GitLab has them, the facts give
-GitLab's number, and without it they do not. Of a day that is not over nothing can be computed; that
-is told last.
+GitLab's number, and without it they do not. Of a day that is not stored whole, because it was not
+over or begins before the history, nothing can be computed; that is told last.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -50,7 +50,8 @@ class Reason(StrEnum):
 
 
 MEANING = {
-    Reason.BEFORE_HISTORY: "the day lies before the stored history (poll.history)",
+    Reason.BEFORE_HISTORY: "the day, or GitLab's part of it, lies before the stored history"
+    " (poll.history)",
     Reason.AGGREGATION: "lead_time.aggregation: merge_requests; GitLab takes a median of daily"
     " medians",
     Reason.FIRST_DEPLOYMENT: "lead_time.first_deployment: exclude; GitLab counts the merge requests"
@@ -94,6 +95,22 @@ class Cell:
     gitlabs_days: ByDay
 
 
+@dataclass(frozen=True, slots=True)
+class _Whole:
+    """Which of GitLab's days are stored whole."""
+
+    since: Instant
+    to: Instant
+
+    def begun(self, day: date) -> bool:
+        """Whether the stored history begins before it."""
+        return day_begins(day, UTC) >= self.since
+
+    def over(self, day: date) -> bool:
+        """Whether it was over at the last poll."""
+        return day_begins(day + timedelta(days=1), UTC) <= self.to
+
+
 _Change = tuple[Reason, Callable[[Case], Case]]
 
 
@@ -135,19 +152,22 @@ class Explainer:
         ):
             return [Reason.BEFORE_HISTORY]
         case = Case(deployments, configured)
+        whole = _Whole(covered_since or 0, known_to or 0)
         if not alike(cell.metric, number(case, cell.metric, cell.day, cell.tier), cell.ours):
             return []  # the answer is not what the facts give, and no reason is to hide that
         for branches in dict.fromkeys((GITLABS.branches, configured.branches)):
             rules = list(self._changes_of_rules(case, cell, branches))
             for changes in self._changes_of_facts(case, cell):
                 found = _least(case, cell, [*rules, *changes])
-                if found and (Reason.TIMEZONE not in found or self._fits_elsewhere(case, cell)):
+                if found and (
+                    Reason.TIMEZONE not in found or self._fits_elsewhere(case, cell, whole)
+                ):
                     return found
-        if known_to is None or day_begins(cell.day + timedelta(days=1), UTC) > known_to:
-            return [Reason.DAY_NOT_OVER]
-        return []
+        if not whole.begun(cell.day):
+            return [Reason.BEFORE_HISTORY]
+        return [] if whole.over(cell.day) else [Reason.DAY_NOT_OVER]
 
-    def _fits_elsewhere(self, case: Case, cell: Cell) -> bool:
+    def _fits_elsewhere(self, case: Case, cell: Cell, whole: "_Whole") -> bool:
         """Whether what another zone takes from a day is what GitLab has on the day it goes to."""
         here = of_day(case, cell.day, cell.tier)
         days = {day_of(one.finished_at, UTC) for one in here} - {cell.day}
@@ -155,6 +175,8 @@ class Explainer:
             self._can_be_gitlabs(case, replace(cell, day=day, gitlab=cell.gitlabs_days.get(day)))
             for day in days
             if self._evidence.start <= day <= self._evidence.end
+            and whole.begun(day)
+            and whole.over(day)
         )
 
     def _can_be_gitlabs(self, case: Case, cell: Cell) -> bool:
