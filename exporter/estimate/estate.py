@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from exporter.config import GroupScope, Settings
 from exporter.dora.facts import Project
-from exporter.estimate.model import Estate, Flow, ProjectModel, Scope
+from exporter.estimate.model import Estate, Flow, Linking, ProjectModel, Scope
 from exporter.gitlab.client import PAGE
 from exporter.gitlab.discovery import PROJECTS_A_QUERY
 from exporter.gitlab.sample import GroupSample, ProjectSample, Sampler, spread
@@ -29,9 +29,9 @@ _GROUPS = 4
 _MORE_PAGES = 2
 _PROJECTS = 100
 _FINISHES = 6
-_DEPLOYMENTS = 60
+_ENVIRONMENTS = 50
 _PROJECTS_ONE_BY_ONE = 40
-_DEPLOYMENTS_ONE_BY_ONE = 8
+_ENVIRONMENTS_ONE_BY_ONE = 6
 
 
 def look_at(settings: Settings, sampler: Sampler, now: Instant) -> Estate:
@@ -52,13 +52,13 @@ def look_at(settings: Settings, sampler: Sampler, now: Instant) -> Estate:
         spread(scope.listed, number),
         requests=_FINISHES + 2 if able.overview else number,
     )
-    linked, untold = _links(settings, sampler, samples, together=able.links)
+    linking, untold = _links(settings, sampler, samples, together=able.links)
     return Estate(
         now,
         scope,
         able,
         [_model(one, settings) for one in samples],
-        linked,
+        linking,
         untold,
         max((max(each.ids, default=1) for one in samples for each in one.environments), default=1),
     )
@@ -157,25 +157,26 @@ def _model(sample: ProjectSample, settings: Settings) -> ProjectModel:
 
 def _links(
     settings: Settings, sampler: Sampler, samples: Sequence[ProjectSample], *, together: bool
-) -> tuple[dict[str, float], float]:
-    """Return the share of deployments with merge requests by tier, and of untold ones."""
+) -> tuple[dict[str, Linking], float]:
+    """Return how often deployments bring merge requests, by tier, and the share of untold ones."""
     candidates = [
-        (one.project, each.ids[0], tier_of(each.environment, settings))
+        (one.project, each.ids[:2], tier_of(each.environment, settings))
         for one in samples
         for each in one.environments
-        if len(each.finishes) + each.older > 1 and each.ids
+        # The first deployment of all is another matter.
+        if len(each.finishes) + each.older > 2 and len(each.ids) >= 2
     ]
-    asked = spread(candidates, _DEPLOYMENTS if together else _DEPLOYMENTS_ONE_BY_ONE)
+    asked = spread(candidates, _ENVIRONMENTS if together else _ENVIRONMENTS_ONE_BY_ONE)
     wanted: dict[Project, list[int]] = defaultdict(list)
-    for project, number, _ in asked:
-        wanted[project].append(number)
+    for project, ids, _ in asked:
+        wanted[project] += ids
     found = sampler.links(wanted) if wanted else {}
-    tiers: dict[str, list[bool]] = defaultdict(list)
-    for _, number, tier in asked:
-        if number in found:
-            tiers[tier].append(found[number] > 0)
-    told = sum(len(several) for several in tiers.values())
+    pairs: dict[str, list[tuple[bool, bool]]] = defaultdict(list)
+    for _, (newest, before), tier in asked:
+        if newest in found and before in found:
+            pairs[tier].append((found[newest] > 0, found[before] > 0))
+    untold = sum(number not in found for _, ids, _ in asked for number in ids)
     return (
-        {tier: sum(several) / len(several) for tier, several in tiers.items()},
-        1 - told / len(asked) if asked and together else 0.0,
+        {tier: Linking.of(several) for tier, several in pairs.items()},
+        untold / (2 * len(asked)) if asked and together else 0.0,
     )

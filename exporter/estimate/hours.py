@@ -228,7 +228,7 @@ class _Model:
     def _by_project(self, some: Iterable[_Deployed]) -> dict[Project, list[int]]:
         found: dict[Project, list[int]] = defaultdict(list)
         for one in some:
-            found[self._copies[one.place].project].append(one.id)
+            found[self._projects[one.place]].append(one.id)
         return found
 
     def _changes(self, together: Collection[int], named: Mapping[int, Collection[str]]) -> None:

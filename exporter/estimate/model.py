@@ -71,6 +71,36 @@ class ProjectModel:
 
 
 @dataclass(frozen=True, slots=True)
+class Linking:
+    """How often deployments bring merge requests.
+
+    ``environments`` is the share of environments where any do, ``deployments`` that of the
+    deployments there.
+    """
+
+    environments: float = 0.0
+    deployments: float = 0.0
+
+    @classmethod
+    def of(cls, pairs: Sequence[tuple[bool, bool]]) -> "Linking":
+        """Return what two deployments of each of some environments tell."""
+        if not pairs:
+            return cls()
+        any_of_two = sum(one + other for one, other in pairs) / (2 * len(pairs))
+        both = sum(one and other for one, other in pairs) / len(pairs)
+        if not any_of_two:
+            return cls()
+        # Of independent ones: any = environments * deployments, both = environments * deployments².
+        deployments = min(1.0, max(any_of_two, both / any_of_two))
+        return cls(any_of_two / deployments, deployments)
+
+    def none_of(self, number: float) -> float:
+        """Return the chance that so many deployments of an environment brought none."""
+        each: float = (1 - self.deployments) ** number
+        return 1 - self.environments * (1 - each)
+
+
+@dataclass(frozen=True, slots=True)
 class Scope:
     """What is in scope: how many projects and groups, and what finding them costs.
 
@@ -88,16 +118,16 @@ class Scope:
 class Estate:
     """A model of everything in scope.
 
-    ``models`` are some of the projects, and stand for all. ``linked`` is the share of deployments
-    with merge requests, by tier; ``untold`` of those of which GraphQL does not tell them.
-    ``newest_id`` is about that of the newest deployment.
+    ``models`` are some of the projects, and stand for all. ``linking`` is by tier; ``untold`` is
+    the share of deployments whose merge requests GraphQL does not tell. ``newest_id`` is about that
+    of the newest deployment.
     """
 
     now: Instant
     scope: Scope
     abilities: Abilities
     models: Sequence[ProjectModel]
-    linked: Mapping[str, float] = field(default_factory=dict)
+    linking: Mapping[str, Linking] = field(default_factory=dict)
     untold: float = 0.0
     newest_id: int = 1
 
@@ -111,8 +141,4 @@ class Estate:
         if not self.models:
             return []
         number = min(self.scope.projects, most)
-        return (
-            [self.models[n * len(self.models) // number] for n in range(number)]
-            if (number < len(self.models))
-            else [self.models[n % len(self.models)] for n in range(number)]
-        )
+        return [self.models[n % len(self.models)] for n in range(number)]

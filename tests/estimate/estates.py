@@ -7,7 +7,7 @@ from functools import partial
 from random import Random
 
 from exporter.simulator import World
-from exporter.simulator.world import Environment, Project
+from exporter.simulator.world import Deployment, Environment, Project
 from tests.bench.timetable import Timetable
 from tests.clock import FakeClock
 
@@ -33,6 +33,8 @@ class Estate:
         self.world = world
         self._clock = clock
         self._random = Random(seed)
+        self.tell: Callable[[Deployment], object] = lambda _deployment: None
+        """Is told of each deployment, as GitLab's events do."""
         self._paces: list[tuple[Environment, float, float]] = []
 
     def add(self, projects: int, *, pace: float, group: str = "big", review_apps: int = 0) -> None:
@@ -106,9 +108,10 @@ class Estate:
             )
             for _ in range(number)
         ]
-        self.world.add_deployment(
+        deployed = self.world.add_deployment(
             one,
             created_at=finished_at - timedelta(minutes=3),
             finished_at=finished_at,
             merge_requests=linked,
         )
+        self.tell(deployed)

@@ -12,6 +12,7 @@ from tests.bench.timetable import Timetable
 from tests.clock import FakeClock
 from tests.estimate.estates import Estate
 from tests.poller.driven_exporter import DrivenExporter, settings_for
+from tests.poller.events import Events
 
 POLL = {"interval": "5m", "freshness": "15m"}
 RATE = 10.0
@@ -64,11 +65,21 @@ def live(
             begun_at = clock.monotonic()
             exporter.poll()
 
+        if settings.webhook.enabled:
+            events = Events(exporter, scheduling=False)
+            service._named.begin(lambda wait: timetable.after(wait, service._named.poll))
+            estate.tell = lambda one: events.send(
+                project=one.project.id, deployment=one.id, environment=one.environment.name
+            )
+
         def settle_in(wait: float) -> None:
             timetable.after(wait, service._settling.read)
 
         service._settling.begin(
-            settle_in, next_poll_in=lambda: begun_at + interval - clock.monotonic()
+            settle_in,
+            next_poll_in=None
+            if settings.webhook.enabled
+            else lambda: begun_at + interval - clock.monotonic(),
         )
         timetable.every(interval, poll)
         timetable.every(settings.poll.discovery_interval.seconds, service.discover)

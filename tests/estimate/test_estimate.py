@@ -1,4 +1,4 @@
-"""What is estimated is what happens then: five estates of different size, within a quarter."""
+"""What is estimated is what happens then: six estates of different size, within a quarter."""
 
 import sys
 from collections.abc import Callable
@@ -14,6 +14,7 @@ from exporter.simulator import SimulatedGitLab, World
 from tests.clock import FakeClock
 from tests.estimate.estates import Estate
 from tests.estimate.reality import live, settings_of
+from tests.webhook.payloads import SECRET
 
 SHARE = 0.25
 
@@ -41,6 +42,10 @@ def middle(estate: Estate) -> None:
     estate.add(150, pace=1.0, review_apps=6)
 
 
+def hooked(estate: Estate) -> None:
+    estate.add(150, pace=1.0)
+
+
 def two_groups(estate: Estate) -> None:
     estate.add(300, pace=0.3)
     estate.add(120, pace=2.0, group="other")
@@ -66,6 +71,12 @@ CASES = [
                 "windows": ["7d", "30d"],
                 "metrics": {"tiers": ["production"]},
             },
+        ),
+        marks=pytest.mark.long,
+    ),
+    pytest.param(
+        Case(
+            "150 projects with webhooks", hooked, hours=6, changes={"webhook": {"secret": SECRET}}
         ),
         marks=pytest.mark.long,
     ),

@@ -7,7 +7,7 @@ import pytest
 
 from exporter.clock import SystemClock
 from exporter.estimate.first_poll import details
-from exporter.estimate.model import CYCLE, Flow
+from exporter.estimate.model import CYCLE, Flow, Linking
 from exporter.gitlab.client import Client, Page
 from exporter.gitlab.sample import Sampler, spread
 
@@ -66,6 +66,16 @@ def test_four_weeks_hold_what_was_seen_again_and_again() -> None:
     assert flow(1, 2, 30).cycle(100 * DAY) == [26 * DAY, 27 * DAY]
     assert len(flow(0.5, 1.0, 1.5, 2.0, older=1000).cycle(100 * DAY)) == 56
     assert flow(40, 50).cycle(100 * DAY) == []
+
+
+def test_environments_without_merge_requests_are_told_from_deployments_without() -> None:
+    always = Linking.of([(True, True)] * 3 + [(False, False)])
+    assert (always.environments, always.deployments) == (0.75, 1.0)
+    assert always.none_of(5) == 0.25
+    at_random = Linking.of([(True, True), (True, False), (False, True), (False, False)])
+    assert (at_random.environments, at_random.deployments) == (1.0, 0.5)
+    assert at_random.none_of(3) == 0.125
+    assert Linking.of([]).none_of(9) == Linking.of([(False, False)]).none_of(9) == 1
 
 
 def test_environments_and_finishes_of_a_project_share_requests() -> None:
