@@ -1,8 +1,8 @@
 """A model of the estate that a configuration names, from a handful of requests to GitLab.
 
-At most :data:`MOST_REQUESTS`: for each of up to four groups, the first page of its projects and of
-its subgroups; two more pages of projects; what GraphQL can do; two requests for what some hundred
-projects have, and some for when they were deployed to; two for merge requests. A GitLab without
+At most :data:`MOST_REQUESTS`: for each of up to three groups, the first page of its projects and of
+its subgroups; two more pages of projects; what GraphQL can do; three requests for what some 150
+projects have, and five for when they were deployed to; two for merge requests. A GitLab without
 these fields of GraphQL tells of one project in a request, and is asked about forty.
 """
 
@@ -22,13 +22,14 @@ from exporter.rules import tier_of
 MOST_REQUESTS = 20
 """Above 10,000 projects up to 9 more, because GitLab does not count them."""
 
-MOST_REQUESTS_ONE_BY_ONE = 60
+MOST_REQUESTS_ONE_BY_ONE = 70
 """Where GitLab tells of one project in a request."""
 
-_GROUPS = 4
+_GROUPS = 3
 _MORE_PAGES = 2
-_PROJECTS = 100
-_FINISHES = 6
+_MORE_PAGES_BESIDE_PROJECTS = 1
+_PROJECTS = 150
+_READING = 8
 _ENVIRONMENTS = 50
 _PROJECTS_ONE_BY_ONE = 40
 _ENVIRONMENTS_ONE_BY_ONE = 6
@@ -50,7 +51,7 @@ def look_at(settings: Settings, sampler: Sampler, now: Instant) -> Estate:
     number = _PROJECTS if able.overview else _PROJECTS_ONE_BY_ONE
     samples = sampler.read(
         spread(scope.listed, number),
-        requests=_FINISHES + 2 if able.overview else number,
+        requests=_READING if able.overview else number,
     )
     linking, untold = _links(settings, sampler, samples, together=able.links)
     return Estate(
@@ -67,12 +68,13 @@ def look_at(settings: Settings, sampler: Sampler, now: Instant) -> Estate:
 def _scope(settings: Settings, sampler: Sampler) -> Scope:
     outer = [one for one in settings.groups if not _inside(one, settings.groups)]
     asked = spread(outer, _GROUPS)
+    more_pages = _MORE_PAGES_BESIDE_PROJECTS if settings.projects else _MORE_PAGES
     found = {
         one.path: sampler.group(
             one.path,
             include_subgroups=one.include_subgroups,
             archived=one.archived,
-            more_pages=_MORE_PAGES if one is asked[0] else 0,
+            more_pages=more_pages if one is asked[0] else 0,
         )
         for one in asked
     }

@@ -8,6 +8,7 @@ import pytest
 
 from exporter import cli
 from exporter.estimate import Estimate
+from exporter.estimate.estate import MOST_REQUESTS
 from exporter.simulator import DEFAULT_TOKEN, SimulatedGitLab, World
 from exporter.simulator.generator import generate
 
@@ -58,6 +59,20 @@ def test_programs_are_told_in_json(
     assert (told["projects"], told["groups"], told["looked_at"]) == (1, 0, 1)
     assert told["first_poll_requests"] >= 4
     assert told["memory"] < told["memory_in_the_end"]
+
+
+def test_many_groups_and_projects_take_no_more_requests(tmp_path: Path) -> None:
+    world = World()
+    for number in range(5):
+        generate(world, seed=number, projects=3, days=20, root=f"group-{number}")
+        for each in range(130):
+            world.add_project(f"group-{number}/many/{each}")
+    entries = ", ".join(f"group-{number}" for number in range(4))
+    listed = ", ".join(f"group-4/many/{each}" for each in range(60))
+    with SimulatedGitLab(world) as gitlab:
+        file = configuration(tmp_path, gitlab.url, f"groups: [{entries}]\nprojects: [{listed}]")
+        assert cli.main(["check-config", file, "--estimate"]) == 0
+        assert len(gitlab.requests) <= MOST_REQUESTS
 
 
 def test_too_many_series_are_told(
