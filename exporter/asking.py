@@ -26,17 +26,10 @@ def new_client(
         stop=stop,
         budget=budget,
         observer=observer,
-        ssl_verify=verification(settings),
+        ssl_verify=settings.gitlab.verification,
         timeout=settings.gitlab.timeout.seconds,
         connections=settings.gitlab.concurrency,
     )
-
-
-def verification(settings: Settings) -> bool | str:
-    """Return whether GitLab's certificate is checked, or against which file of authorities."""
-    if settings.gitlab.ca_file is not None and settings.gitlab.ssl_verify:
-        return str(settings.gitlab.ca_file)
-    return settings.gitlab.ssl_verify
 
 
 def token_of(source: TokenSource) -> Callable[[], str]:

@@ -1,6 +1,7 @@
 """The command ``gitlab-dora-exporter`` and its flags, in the habit of Prometheus programs."""
 
 import argparse
+import json
 import logging
 import os
 import signal
@@ -18,10 +19,14 @@ from exporter import __version__
 from exporter.backfill import BackfillError, backfill, extra_label
 from exporter.clock import SystemClock
 from exporter.config import ConfigError, Duration, Settings, load
+from exporter.doctor import Examination
+from exporter.doctor.examination import MOST_PROJECTS
 from exporter.front.messages import IDLE_SECONDS, LOOPBACK
 from exporter.front.process import Front, FrontError
 from exporter.gitlab import GitLabError
-from exporter.logs import FORMATS, LEVELS, configure
+from exporter.logs import FORMATS, LEVELS, Redactor, configure
+from exporter.memory import map_large_blocks
+from exporter.poller.progress import Progress
 from exporter.service import Service
 from exporter.store import StoreError
 from exporter.verify import VerifyError, as_table, verify
@@ -73,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, command, summary in (
         ("run", _run, "poll GitLab and serve the numbers (the default)"),
         ("check-config", _check_config, "read the configuration, say what is wrong with it"),
+        ("doctor", _doctor, "look at GitLab, say what keeps the numbers from being right"),
         ("backfill", _backfill, "write the stored history as OpenMetrics text, for promtool"),
         (
             "verify",
@@ -97,6 +103,8 @@ def _parser() -> argparse.ArgumentParser:
             _add_verify(one)
         if name == "backfill":
             _add_backfill(one)
+        elif name == "doctor":
+            _add_doctor(one)
         elif name != "verify":
             one.add_argument(
                 "--web.config.file",
@@ -150,6 +158,21 @@ def _add_verify(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_doctor(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="write all of it as JSON")
+    parser.add_argument(
+        "--strict", action="store_true", help="exit with 1 for warnings too, not only for errors"
+    )
+    parser.add_argument(
+        "--max-projects",
+        dest="max_projects",
+        metavar="NUMBER",
+        type=_number,
+        default=MOST_PROJECTS,
+        help="look at so many projects at most, listed ones first (default: %(default)s)",
+    )
+
+
 def _add_backfill(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output",
@@ -188,6 +211,12 @@ def _day(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is no day such as 2026-03-01") from None
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number; write 1 or more")
+    return int(text)
 
 
 def _duration(text: str) -> Duration:
@@ -254,6 +283,7 @@ def _check_config(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
+    map_large_blocks()
     settings, web_config = _configuration(options)
     token = settings.gitlab.token_source()
     webhook_secret = settings.webhook.secret_source()
@@ -277,6 +307,30 @@ def _run(options: argparse.Namespace) -> int:
     ):
         service = Service(settings, token, webhook_secret=webhook_secret)
         return _serve_behind(front, service, address)
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    settings = _settings(options)
+    token = settings.gitlab.token_source()
+
+    def secrets() -> tuple[str, ...]:
+        return (*settings.secrets(), *token.known())
+
+    configure(options.log_level, options.log_format, secrets)
+    clock = SystemClock()
+    examination = Examination(
+        settings,
+        token.current,
+        clock=clock,
+        progress=Progress("looking at projects", clock),
+        most=options.max_projects,
+    )
+    report = examination.run().redacted(Redactor(secrets))
+    if options.json:
+        print(json.dumps(report.document(), indent=2))
+    else:
+        print("\n".join(report.lines()))
+    return report.exit_code(strict=options.strict)
 
 
 def _backfill(options: argparse.Namespace) -> int:

@@ -11,7 +11,7 @@ from typing import Self
 from starlette.applications import Starlette
 
 from exporter.api import Access, DoraApi, GitLabAccess, OpenAccess
-from exporter.asking import new_client, token_of, verification
+from exporter.asking import new_client, token_of
 from exporter.clock import Clock, SystemClock
 from exporter.config import Settings, TokenSource
 from exporter.gitlab import (
@@ -24,8 +24,8 @@ from exporter.gitlab import (
 from exporter.instant import microseconds
 from exporter.ledger import Ledger
 from exporter.memory import give_back
+from exporter.metrics.carried import Snapshots
 from exporter.metrics.exposition import Exposition
-from exporter.metrics.snapshot import take_snapshot
 from exporter.poller import (
     Beginning,
     Discovery,
@@ -94,7 +94,7 @@ class Service:
                 self.clock, self.stop, requests_per_second=settings.gitlab.max_requests_per_second
             ),
             observer=self.status.request,
-            ssl_verify=verification(settings),
+            ssl_verify=settings.gitlab.verification,
             timeout=min(settings.gitlab.timeout.seconds, _CALLER_TIMEOUT),
         )
         self._token = token_of(token)
@@ -118,6 +118,7 @@ class Service:
         )
         self._receiver = self._new_receiver(webhook_secret or settings.webhook.secret_source())
         self._ledger = Ledger(self.store, settings)
+        self._snapshots = Snapshots(settings)
         self.exposition = Exposition(
             self.status,
             lambda: self.budget.remaining,
@@ -304,5 +305,5 @@ class Service:
         """Compute what is shown from what is stored."""
         with self._showing:
             self.view = self._ledger.view()
-            self.exposition.show(take_snapshot(self.view, self.settings))
+            self.exposition.show(self._snapshots.take(self.view))
         give_back()

@@ -83,16 +83,21 @@ class Filling:
         return number
 
     def deploy(
-        self, environment: int, finished_at: datetime, merged: Sequence[datetime] = ()
+        self,
+        environment: int,
+        finished_at: datetime,
+        merged: Sequence[datetime] = (),
+        *,
+        author: str = "ada",
     ) -> None:
-        """Deploy to an environment, with merge requests that were merged at these times."""
+        """Deploy to an environment, with one's merge requests that were merged at these times."""
         number, at = next(self._ids), from_datetime(finished_at)
         self._save(
             environment,
             SeenDeployment(number, number, environment, "main", "5ad", at, at, "deployment"),
         )
         linked = [
-            MergeRequest(next(self._ids), from_datetime(one), "main", "ada") for one in merged
+            MergeRequest(next(self._ids), from_datetime(one), "main", author) for one in merged
         ]
         self.store.links.save(
             self._environments[environment].project_id,

@@ -117,6 +117,17 @@ def test_what_is_estimated_or_verified_is_asked_by_hand() -> None:
     assert breaches(in_room("exporter.estimate"), "exporter.store", "exporter.service") == []
 
 
+def test_the_doctor_only_looks() -> None:
+    """It asks GitLab, and touches neither the store nor what polls into it."""
+    allowed = (
+        *("exporter.doctor", "exporter.config", "exporter.gitlab", "exporter.dora"),
+        *("exporter.clock", "exporter.instant", "exporter.rules", "exporter.__version__"),
+    )
+    assert breaches(in_room("exporter.doctor"), "exporter", allowed=allowed) == []
+    others = outside("exporter.doctor", "exporter.cli")
+    assert breaches(others, "exporter.doctor") == []
+
+
 def test_the_front_loads_little() -> None:
     """It is in memory beside the exporter, and knows neither facts nor settings."""
     loads = (

@@ -107,12 +107,13 @@ def test_it_tells_its_version(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_help_lists_commands_and_their_flags(capsys: pytest.CaptureFixture[str]) -> None:
     for arguments, expected in (
-        (["--help"], ["run", "check-config", "demo", "--version"]),
+        (["--help"], ["run", "check-config", "doctor", "demo", "--version"]),
         (
             ["run", "--help"],
             ["--config.file", "--web.listen-address", "--web.config.file", "--log.level"],
         ),
         (["check-config", "--help"], ["--config.file", "--web.config.file", "--log.format"]),
+        (["doctor", "--help"], ["--config.file", "--json", "--strict", "--max-projects"]),
         (["demo", "--help"], ["--web.listen-address", "127.0.0.1:"]),
     ):
         with pytest.raises(SystemExit) as ended:

@@ -3,6 +3,7 @@
 from dashboards.generate.fields import (
     BAD,
     COUNT,
+    DAY,
     GOOD,
     HOUR,
     MINUTE,
@@ -280,7 +281,25 @@ _EVENTS: Row = (
     7,
     [
         (
-            12,
+            6,
+            graph(
+                "Merge requests linked to deployments",
+                "Links stored per second by who found them: GitLab, or a comparison of commits "
+                "where lead_time.missing_links is compare.",
+                [
+                    over_time(
+                        f"sum by (method) (rate({_own('links_total')}[$__rate_interval]))",
+                        "{{method}}",
+                        "1m",
+                    )
+                ],
+                unit=PER_SECOND,
+                step="1m",
+                no_value="no links",
+            ),
+        ),
+        (
+            5,
             graph(
                 "Deployment events of GitLab by outcome",
                 "Events per second that came to /webhook: accepted ones have their project polled "
@@ -300,7 +319,7 @@ _EVENTS: Row = (
             ),
         ),
         (
-            8,
+            5,
             graph(
                 "Series of projects and groups",
                 "How many series the metrics of projects and groups have, or would have. Above "
@@ -320,6 +339,19 @@ _EVENTS: Row = (
                 unit=TEXT,
                 thresholds=thresholds((GOOD, 0), (BAD, 1)),
                 mappings=SHOWN_OR_WITHHELD,
+            ),
+        ),
+        (
+            4,
+            stat(
+                "Token expires in",
+                "Time left to the first expiry of the exporters' tokens for GitLab. Some tokens "
+                "never expire, and some instances do not tell.",
+                now(f"min({_own('token_expiry_timestamp_seconds')}) - time()"),
+                unit=SECONDS,
+                decimals=1,
+                thresholds=thresholds((BAD, 0), (POOR, 3 * DAY), (GOOD, 14 * DAY)),
+                no_value="GitLab tells none",
             ),
         ),
     ],

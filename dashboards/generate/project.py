@@ -8,7 +8,7 @@ from dashboards.generate.comparison import (
     merge_requests_graph,
 )
 from dashboards.generate.explain import EXPORTER_URL, explain_links
-from dashboards.generate.fields import COUNT, PER_DAY
+from dashboards.generate.fields import COUNT, PER_DAY, SHARE
 from dashboards.generate.frame import PROJECT_UID, dashboard, tier, variable, window
 from dashboards.generate.panels import graph, heading, over_time, table
 from dashboards.generate.queries import TIER, WINDOW, held, largest, series
@@ -66,6 +66,22 @@ _FREQUENCY_OF_TIERS = graph(
     decimals=2,
 )
 
+_WITH_MERGE_REQUESTS = graph(
+    "Production deployments with merge requests",
+    "The share of the deployments to production that have a merge request, over the longest "
+    "window of the exporter. Where it is low GitLab links few of them, and the lead time is of "
+    "these only: lead_time.missing_links has the others looked for.",
+    [
+        over_time(
+            held(series("exporter_linked_deployments_ratio", _PROJECT, 'window=~".+"')),
+            "Share",
+        )
+    ],
+    unit=SHARE,
+    decimals=0,
+    no_value="no deployments",
+)
+
 PROJECT = dashboard(
     PROJECT_UID,
     "One project: how often it deploys, day by day and to which tiers, and how long its changes "
@@ -92,7 +108,14 @@ PROJECT = dashboard(
         (9, [(12, _DEPLOYMENTS_PER_DAY), (12, lead_time_graph(_in_tier))]),
         (6, [(24, _TIERS)]),
         heading("Over time"),
-        (9, [(12, _FREQUENCY_OF_TIERS), (12, merge_requests_graph(_in_tier))]),
+        (
+            9,
+            [
+                (8, _FREQUENCY_OF_TIERS),
+                (8, merge_requests_graph(_in_tier)),
+                (8, _WITH_MERGE_REQUESTS),
+            ],
+        ),
     ],
     links=explain_links("project"),
 )

@@ -40,7 +40,7 @@ def _numbers(
     if query.metric is MetricName.DEPLOYMENT_FREQUENCY:
         timeline = view.timeline(container, query.tiers)
         return list(deployment_frequency(timeline, periods, covered_since))
-    timeline, rules = view.lead_times(container, query.tiers)
+    timeline, rules = view.lead_times(container, query.tiers, query.authors)
     medians = lead_time_for_changes(timeline, periods, covered_since, rules)
     return [shown(one) for one in medians]
 

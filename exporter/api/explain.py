@@ -75,6 +75,7 @@ class Explainer:
             "end_date": query.end.isoformat(),
             "interval": query.interval,
             "environment_tiers": list(dict.fromkeys(query.tiers)),
+            "authors": query.authors,
             "aggregation": view.rules.aggregation,
             "timezone": self.settings.timezone.key,
             "buckets": found.buckets,
@@ -93,7 +94,7 @@ class Explainer:
             # There is nothing to know of a group without projects.
             covered_since=view.covered_since(container) if projects else periods[0].begins,
             known_to={one.id: one.polled_at for one in projects},
-            rules=view.rules,
+            rules=replace(view.rules, authors=query.authors),
         )
         stored = self.store.deployments(
             [one.id for one in projects],
@@ -140,6 +141,7 @@ class Explainer:
                 "merged_at": None if change.merged_at is None else iso(change.merged_at),
                 "target_branch": change.target_branch,
                 "author": change.author,
+                "found_by": change.found_by,
                 "web_url": urls.merge_request(change.iid),
             },
         }

@@ -3,7 +3,8 @@
 from typing import Any
 
 from exporter.api.pages import HEADERS, LARGEST, MOST, USUAL
-from exporter.dora.arithmetic import Aggregation
+from exporter.dora.arithmetic import Aggregation, Authors
+from exporter.dora.facts import LinkMethod
 from exporter.dora.tiers import TIERS
 from exporter.explain.facts import Mark, Reason
 
@@ -50,6 +51,7 @@ def explanation_schemas() -> Json:
             end_date=day,
             interval=text,
             environment_tiers={"type": "array", "items": _one_of(TIERS)},
+            authors=_one_of(Authors),
             aggregation=_one_of(Aggregation),
             timezone=text,
             buckets=_list("ExplainedBucket"),
@@ -98,6 +100,7 @@ def explanation_schemas() -> Json:
             merged_at={"anyOf": [moment, {"type": "null"}]},
             target_branch=text,
             author=text,
+            found_by=_one_of(LinkMethod),
             web_url=text,
         ),
     }

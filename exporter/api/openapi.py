@@ -7,6 +7,7 @@ from exporter.api.explain_schema import explanation_schemas, page_headers, page_
 from exporter.api.parameters import PAYLOADS, MetricName
 from exporter.api.reply import DATA_SINCE, POLLED_AT
 from exporter.config import Settings
+from exporter.dora.arithmetic import Authors
 from exporter.dora.calendar import Interval
 from exporter.dora.tiers import TIERS
 
@@ -173,6 +174,15 @@ def _parameters(settings: Settings) -> list[Json]:
             "payload",
             "The form of a bucket.",
             {"type": "string", "enum": list(PAYLOADS), "default": settings.api.payload},
+        ),
+        query(
+            "authors",
+            "Whose merge requests a lead time is of; bots are those of lead_time.exclude_authors.",
+            {
+                "type": "string",
+                "enum": [one.value for one in Authors],
+                "default": Authors.PEOPLE.value,
+            },
         ),
     ]
 

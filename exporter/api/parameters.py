@@ -15,6 +15,7 @@ from typing import Literal
 from starlette.datastructures import QueryParams
 
 from exporter.api.errors import invalid, malformed
+from exporter.dora.arithmetic import Authors
 from exporter.dora.calendar import Interval, months_before
 from exporter.dora.tiers import TIERS
 
@@ -28,6 +29,7 @@ _MISSHAPEN = (
     "interval[]",
     "environment_tier[]",
     "environment_tiers",
+    "authors[]",
 )
 
 _FIRST_YEAR, _LAST_YEAR = 1000, 9000  # no time zone reaches beyond what datetime can hold
@@ -53,6 +55,7 @@ class Query:
     interval: Interval
     tiers: tuple[str, ...]
     payload: Payload
+    authors: Authors = Authors.PEOPLE
 
     def parameters(self) -> list[tuple[str, str]]:
         """Return the parameters that ask the same, whatever day it is; the form is left out."""
@@ -62,6 +65,7 @@ class Query:
             ("end_date", self.end.isoformat()),
             ("interval", self.interval),
             *(("environment_tiers[]", tier) for tier in dict.fromkeys(self.tiers)),
+            *([] if self.authors is Authors.PEOPLE else [("authors", str(self.authors))]),
         ]
 
 
@@ -76,6 +80,7 @@ class Parameters:
     tiers: tuple[str, ...]
     several_tiers: bool
     payload: Payload
+    authors: Authors = Authors.PEOPLE
 
     def checked(self, *, longest_days: int) -> Query:
         """Check what the parameters mean, in the order of GitLab's service.
@@ -96,7 +101,13 @@ class Parameters:
                 else f"The environment tier must be one of {','.join(TIERS)}."
             )
         return Query(
-            self.metric, self.start, self.end, Interval(self.interval), self.tiers, self.payload
+            self.metric,
+            self.start,
+            self.end,
+            Interval(self.interval),
+            self.tiers,
+            self.payload,
+            self.authors,
         )
 
 
@@ -128,6 +139,9 @@ def read_parameters(
     form = next((one for one in PAYLOADS if one == wanted), None)
     if form is None:
         errors.append("payload does not have a valid value")
+    authors = query.get("authors", Authors.PEOPLE)
+    if authors not in list(Authors):
+        errors.append("authors does not have a valid value")
     if errors or metric is None or form is None:
         raise malformed(*errors)
     several = tuple(query.getlist("environment_tiers[]"))
@@ -139,6 +153,7 @@ def read_parameters(
         tiers=several or (query.get("environment_tier", "production"),),
         several_tiers=bool(several),
         payload=form,
+        authors=Authors(authors),
     )
 
 

@@ -114,6 +114,13 @@ class GitlabSettings(Section):
             raise refusal(flaw)
         return token
 
+    @property
+    def verification(self) -> bool | str:
+        """Whether certificates are checked, or the file that tells by whom they may be signed."""
+        if self.ca_file is not None and self.ssl_verify:
+            return str(self.ca_file)
+        return self.ssl_verify
+
     def token_source(self) -> TokenSource:
         """A source of the token that follows ``token_file`` when that is what was given."""
         if self.token_file is not None:
@@ -165,6 +172,7 @@ class LeadTimeSettings(Section):
     exclude_authors: tuple[Text, ...] = ()
     aggregation: Literal["merge_requests", "daily_medians"] = "merge_requests"
     first_deployment: Literal["exclude", "include"] = "exclude"
+    missing_links: Literal["leave", "compare"] = "leave"
 
 
 Level = Literal["project", "group"]

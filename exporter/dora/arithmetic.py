@@ -10,7 +10,7 @@ is shown (PostgreSQL's ``PERCENTILE_CONT``), the median where nothing else is sa
 - An environment's first deployment links every merge request ever merged into its branch. It
   counts as a deployment; its merge requests count only where ``include_first`` says so.
 - Only merge requests into ``target_branches`` count (none named: all), and none by
-  ``excluded_authors``.
+  ``excluded_authors``, unless theirs are asked for (:class:`Authors`).
 - ``MERGE_REQUESTS`` takes the quantile over all merge requests of the period. ``DAILY_MEDIANS`` is
   GitLab's own arithmetic: the median of each environment and day, kept in whole seconds, then the
   quantile over those rows.
@@ -51,6 +51,14 @@ class Aggregation(StrEnum):
     DAILY_MEDIANS = "daily_medians"
 
 
+class Authors(StrEnum):
+    """Whose merge requests count; ``BOTS`` stands for all who are excluded otherwise."""
+
+    PEOPLE = "people"
+    BOTS = "bots"
+    ALL = "all"
+
+
 @dataclass(frozen=True, slots=True)
 class LeadTimeRules:
     """Which merge requests count, and how their lead times are put together."""
@@ -59,13 +67,16 @@ class LeadTimeRules:
     include_first: bool = False
     target_branches: frozenset[str] = frozenset()
     excluded_authors: frozenset[str] = frozenset()
+    authors: Authors = Authors.PEOPLE
     zone: tzinfo = UTC
 
     def counts(self, target_branch: str, author: str) -> bool:
         """Whether a merge request into this branch by this author counts."""
         if self.target_branches and target_branch not in self.target_branches:
             return False
-        return author not in self.excluded_authors
+        if self.authors is Authors.ALL:
+            return True
+        return (author in self.excluded_authors) is (self.authors is Authors.BOTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +147,10 @@ class Timeline:
             self.environments[rows],
             self.seconds[rows],
         )
+
+    def without_deployments(self) -> "Timeline":
+        """Return the lead times alone, to be merged with a timeline that has the deployments."""
+        return Timeline(self.finished[:0].copy(), self.deployed_at, self.environments, self.seconds)
 
     def by_day(self, zone: tzinfo) -> "Timeline":
         """Return the rows that GitLab keeps: one for each environment and day with lead times.
@@ -332,6 +347,25 @@ def trailing(
         },
         merge_requests=rows.stop - rows.start,
     )
+
+
+def linked_share(timeline: Timeline, length: timedelta, *, end: Instant) -> float | None:
+    """Return the share, 0 to 1, of the deployments of a trailing window with a merge request.
+
+    It is of the merge requests that the timeline has; None where there is no deployment.
+    """
+    begin = end - microseconds(length)
+    finished = _trailing(timeline.finished, begin, end)
+    deployments = finished.stop - finished.start
+    if not deployments:
+        return None
+    rows = _trailing(timeline.deployed_at, begin, end)
+    environments, moments = timeline.environments[rows], timeline.deployed_at[rows]
+    order = np.lexsort((environments, moments))
+    # Two that end at the same moment in one environment are taken for one.
+    others = (np.diff(moments[order]) != 0) | (np.diff(environments[order]) != 0)
+    brought = min(len(order), 1) + int(np.count_nonzero(others))
+    return brought / int(deployments)
 
 
 def _trailing(moments: Integers, begin: Instant, end: Instant) -> slice:

@@ -1,8 +1,16 @@
 """The facts that the numbers are made of, free of anything GitLab's JSON looks like."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from exporter.instant import Instant
+
+
+class LinkMethod(StrEnum):
+    """Who found that a deployment brought a merge request: GitLab, or a comparison of commits."""
+
+    GITLAB = "gitlab"
+    COMPARE = "compare"
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +24,7 @@ class MergeRequest:
     merged_at: Instant | None
     target_branch: str
     author: str
+    found_by: LinkMethod = LinkMethod.GITLAB
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,15 @@ def guess_tier(name: str) -> str:
     return next((tier for tier, rule in _GUESSES if rule.search(name)), "other")
 
 
+def letters_of_guess(name: str) -> str:
+    """Return the letters of an environment's name that decide GitLab's guess, empty for ``other``.
+
+    They may stand anywhere: those of ``fintech-prod`` are ``int``.
+    """
+    found = next((found for _, rule in _GUESSES if (found := rule.search(name))), None)
+    return found[0] if found else ""
+
+
 def effective_tier(
     name: str, tier: str | None, overrides: Iterable[tuple[re.Pattern[str], str]] = ()
 ) -> str:

@@ -26,7 +26,7 @@ class Reason(StrEnum):
     """Its deployment has no merge request yet: they are read when GitLab has linked them."""
 
     NO_MERGE_REQUEST = "no_merge_request"
-    """GitLab linked no merge request to the deployment."""
+    """GitLab linked no merge request to the deployment, and none was found elsewhere."""
 
     NO_MERGE_TIME = "no_merge_time"
     """GitLab tells no time of its merge."""
@@ -35,7 +35,7 @@ class Reason(StrEnum):
     """It was merged into a branch that is not among the configured ones."""
 
     AUTHOR = "author"
-    """Its author is left out by the configuration."""
+    """Its author is not among those who are asked for, by default all but excluded ones."""
 
 
 class Mark(StrEnum):

@@ -1,7 +1,9 @@
 """Asking GitLab: python-gitlab's HTTP, with tries, pages and GraphQL, and this project's errors."""
 
+import json
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from threading import Event
 from typing import Any
@@ -21,6 +23,7 @@ from tenacity import (
 from exporter.clock import Clock
 from exporter.gitlab.budget import Budget
 from exporter.gitlab.errors import (
+    FOR_PEOPLE,
     BadAnswerError,
     GitLabError,
     RateLimitedError,
@@ -105,6 +108,22 @@ class Client:
             GitLabError: if GitLab does not give it, after several tries where that may help.
         """
         return self._retrying(self._json, "get", path, parameters)[0]
+
+    def get_once(self, path: str) -> Any:
+        """Return the JSON of one answer, or tell at once why there is none.
+
+        Raises:
+            GitLabError: if GitLab does not give it.
+        """
+        return self._json("get", path, {})[0]
+
+    def landing(self) -> str:
+        """Return where people land who open the address of this GitLab: a full URL.
+
+        Raises:
+            GitLabError: if they land nowhere, or on another host.
+        """
+        return self._send("get", f"{self._gitlab.url}/", {}).url
 
     def pages(self, path: str, **parameters: object) -> Iterator[Page]:
         """Yield the pages of a list, asking for each when it is wanted.
@@ -194,10 +213,17 @@ class Client:
         return answers
 
     def _json(self, verb: str, path: str, content: Any) -> tuple[Any, requests.Response]:
+        response = self._send(verb, path, content)
+        try:
+            return response.json(), response
+        except requests.exceptions.JSONDecodeError:
+            raise BadAnswerError(f"{verb.upper()} {path}: the answer is not JSON") from None
+
+    def _send(self, verb: str, path: str, content: Any) -> requests.Response:
         if self._stop.is_set():
             raise StoppedError("shutting down")
         try:
-            response = self._gitlab.http_request(
+            return self._gitlab.http_request(
                 verb,
                 path,
                 query_data=content if verb == "get" else None,
@@ -205,22 +231,19 @@ class Client:
                 obey_rate_limit=False,
                 retry_transient_errors=False,
             )
-            return response.json(), response
         except GitLabError:
             raise
         except PythonGitlabError as error:
             raise _refusal(verb, path, error) from None
-        except requests.exceptions.JSONDecodeError:
-            raise BadAnswerError(f"{verb.upper()} {path}: the answer is not JSON") from None
-        except requests.exceptions.Timeout:
-            raise UnavailableError(f"{verb.upper()} {path}: no answer in time") from None
+        except requests.exceptions.Timeout as error:
+            raise UnavailableError(f"{verb.upper()} {path}: no answer in time", error) from None
         except requests.exceptions.SSLError as error:
-            raise UnavailableError(f"{verb.upper()} {path}: TLS: {error}") from None
+            raise UnavailableError(f"{verb.upper()} {path}: TLS: {error}", error) from None
         except requests.exceptions.RequestException as error:
             reason = type(error).__name__
-            raise UnavailableError(f"{verb.upper()} {path}: {reason}") from None
+            raise UnavailableError(f"{verb.upper()} {path}: {reason}", error) from None
         except OSError as error:  # so says `requests` of a CA file that is gone
-            raise UnavailableError(f"{verb.upper()} {path}: TLS: {error}") from None
+            raise UnavailableError(f"{verb.upper()} {path}: TLS: {error}", error) from None
 
     def _sleep(self, seconds: float) -> None:
         if self._clock.wait(self._stop, seconds):
@@ -257,10 +280,19 @@ def _tried_enough(state: RetryCallState) -> bool:
 
 def _refusal(verb: str, path: str, error: PythonGitlabError) -> GitLabError:
     status = error.response_code or 0
-    told = str(error.error_message).strip()[:200]
+    told = _told(error)
     if told.startswith("<"):
-        told = "with a page for people"  # of a proxy, which says no more than the status
+        told = FOR_PEOPLE  # of a proxy, which says no more than the status
     return refusal(status)(f"{verb.upper()} {path}: {status} {told}")
+
+
+def _told(error: PythonGitlabError) -> str:
+    """Return GitLab's words; OAuth's errors carry them beside a name."""
+    words = error.error_message
+    with suppress(ValueError, TypeError, AttributeError):
+        description = json.loads(error.response_body or b"").get("error_description")
+        words = f"{words}: {description}" if description else words
+    return str(words).strip()[:200]
 
 
 def _following(

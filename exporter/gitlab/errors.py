@@ -6,6 +6,7 @@ GitLabError
 │   ├── UnauthorizedError   the token is missing, wrong, expired or revoked
 │   ├── ForbiddenError      the token may see it, but its role or scope is too low
 │   ├── NotFoundError       it does not exist, or the token may not see it
+│   ├── RedirectedError     it sent us elsewhere, where the token must not go
 │   └── InvalidError        a parameter that this version of GitLab does not take
 └── TransientError      worth another try
     ├── RateLimitedError    429
@@ -38,6 +39,14 @@ class UnauthorizedError(RefusedError):
     kind = "unauthorized"
 
 
+INSUFFICIENT_SCOPE = "insufficient_scope"
+"""In a message: it is the token's scope that is too low, not the role."""
+
+
+FOR_PEOPLE = "with a page for people"
+"""In a message: a proxy or a login answered, and not GitLab's API."""
+
+
 class ForbiddenError(RefusedError):
     """The token's role or scope is too low (403)."""
 
@@ -56,6 +65,18 @@ class InvalidError(RefusedError):
     kind = "invalid"
 
 
+class RedirectedError(RefusedError):
+    """GitLab redirected to another scheme, host or port; ``target`` is that much of the URL."""
+
+    kind = "redirected"
+
+    def __init__(self, target: str) -> None:
+        super().__init__(
+            f"GitLab redirected to {target}; if that is where it lives now, set gitlab.url to it"
+        )
+        self.target = target
+
+
 class TransientError(GitLabError):
     """Asking again may help."""
 
@@ -69,9 +90,16 @@ class RateLimitedError(TransientError):
 
 
 class UnavailableError(TransientError):
-    """GitLab failed, did not answer in time, or the connection broke."""
+    """GitLab failed, did not answer in time, or the connection broke.
+
+    ``reason`` is the error of the connection, None where there was an answer.
+    """
 
     kind = "unavailable"
+
+    def __init__(self, message: str, reason: Exception | None = None) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class BadAnswerError(TransientError):

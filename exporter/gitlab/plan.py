@@ -19,6 +19,9 @@ merge requests                      up to 150 deployments in a request, by alias
 Where it does not, or for what it does not tell whole, one request of REST: for the deployments of a
 project since its cursor, for its environments, and for the merge requests of each deployment.
 
+Links that GitLab leaves out cost, where they are wanted, one comparison of commits for each
+deployment without any, and one list of merge requests for each project in a poll; always REST.
+
 Deployments are listed from the oldest on at first, by id: so the first page tells which
 deployment was each environment's first.
 https://docs.gitlab.com/ee/api/deployments.html
@@ -41,6 +44,7 @@ from exporter.gitlab.answers import (
 )
 from exporter.gitlab.capabilities import Abilities, Capabilities
 from exporter.gitlab.client import Client
+from exporter.gitlab.commits import Repositories
 from exporter.gitlab.errors import RefusedError, TransientError, UnauthorizedError
 from exporter.gitlab.linked import LinkQueries
 from exporter.gitlab.listing import DeploymentLists, Listing, next_cursor, reaching
@@ -90,6 +94,7 @@ class GitLabSource:
         self._capabilities = Capabilities(client, clock)
         self._multiplex = Multiplex(client)
         self._lists = DeploymentLists(client)
+        self.repositories = Repositories(client)
 
     def now(self) -> Instant:
         """Return the present instant by GitLab's clock."""

@@ -10,7 +10,7 @@ import requests
 from requests.adapters import BaseAdapter, HTTPAdapter
 
 from exporter.gitlab.budget import Budget
-from exporter.gitlab.errors import RefusedError
+from exporter.gitlab.errors import RedirectedError
 
 Observer = Callable[[str, str], None]
 """Called after each request with its endpoint, such as ``/projects/:id/deployments``, and the
@@ -100,10 +100,7 @@ class _Session(requests.Session):
 class _NowhereElse(BaseAdapter):
     def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
         target = urlsplit(request.url or "")
-        raise RefusedError(
-            f"GitLab redirected to {target.scheme}://{target.netloc}; "
-            "if that is where it lives now, set gitlab.url to it"
-        )
+        raise RedirectedError(f"{target.scheme}://{target.netloc}")
 
     def close(self) -> None:
         pass

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from exporter.dora import coverage
-from exporter.dora.arithmetic import Aggregation, LeadTimeRules, Timeline
+from exporter.dora.arithmetic import Aggregation, Authors, LeadTimeRules, Timeline
 from exporter.dora.facts import Group, Project
 from exporter.instant import Instant
 from exporter.store import Scope
@@ -15,15 +15,16 @@ Timelines = Mapping[int, Timeline]
 Tiers = Mapping[int, str]
 """The tiers of a project's environments, by environment id."""
 
-_Key = tuple[int, frozenset[str]]
-"""A group's id and the tiers that are taken together."""
+_Key = tuple[int, frozenset[str], Authors]
+"""A group's id, the tiers that are taken together, and whose merge requests."""
 
 
 class View:
     """One state of the history; it never changes, so threads may share it.
 
     ``polled_at`` is the start of the last complete poll, None before the first; ``counters`` are
-    the deployments ever counted, by kind (project or group), id and tier.
+    the deployments ever counted, by kind (project or group), id and tier. ``of_bots`` are the lead
+    times of authors who are excluded, without deployments.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class View:
         timelines: Mapping[int, Timelines],
         counters: Mapping[tuple[str, int, str], int],
         rules: LeadTimeRules,
+        of_bots: Mapping[int, Timelines] | None = None,
     ) -> None:
         self.scope = scope
         self.polled_at = polled_at
@@ -42,6 +44,7 @@ class View:
         self.rules = rules
         self._tiers = tiers
         self._timelines = timelines
+        self._of_bots = of_bots or {}
         self._by_name: dict[tuple[str, str], Project | Group] = {}
         containers: list[Project | Group] = [*scope.projects, *scope.groups]
         for one in containers:
@@ -93,11 +96,27 @@ class View:
             tier
             for project in self.projects_of(container)
             if project.polled_at is not None
-            for tier in self._tiers.get(project.id, {}).values()
+            for tier in self.tiers_by_environment(project).values()
         )
 
+    def tiers_by_environment(self, project: Project) -> Tiers:
+        """Return the tier of each environment that a project has, or had."""
+        return self._tiers.get(project.id, {})
+
+    def timelines_of(self, project: Project) -> Timelines:
+        """Return all that is stored of a project, also what finished after its last poll.
+
+        It is the same object in the views of before as long as nothing of the project is stored.
+        """
+        return self._timelines.get(project.id, {})
+
     def timeline(
-        self, container: Project | Group, tiers: Collection[str], *, keep: bool = True
+        self,
+        container: Project | Group,
+        tiers: Collection[str],
+        *,
+        authors: Authors = Authors.PEOPLE,
+        keep: bool = True,
     ) -> Timeline:
         """Return the deployments and lead times of a project or group in some tiers.
 
@@ -107,19 +126,20 @@ class View:
         Args:
             container: the project or group.
             tiers: those that are taken together.
+            authors: whose merge requests; with those of bots alone there are no deployments.
             keep: whether that of a group is kept for the next question: those of all groups would
                 take more memory than the whole history.
         """
         if isinstance(container, Project):
-            return Timeline.merged(self._parts(container, tiers))
-        key = _key(container, tiers)
+            return Timeline.merged(self._parts(container, tiers, authors))
+        key = _key(container, tiers, authors)
         merged = self._merged.get(key)
         if merged is None:
             merged = Timeline.merged(
                 [
                     part
                     for project in self._members[container.id]
-                    for part in self._parts(project, tiers)
+                    for part in self._parts(project, tiers, authors)
                 ]
             )
             if keep:
@@ -127,37 +147,46 @@ class View:
         return merged
 
     def lead_times(
-        self, container: Project | Group, tiers: Collection[str]
+        self,
+        container: Project | Group,
+        tiers: Collection[str],
+        authors: Authors = Authors.PEOPLE,
     ) -> tuple[Timeline, LeadTimeRules]:
         """Return what the lead times of whole days are computed from, and by which rules.
 
         Where the rules ask for daily medians, those of a group are already taken: once, not again
         for each question.
         """
-        timeline = self.timeline(container, tiers)
+        timeline = self.timeline(container, tiers, authors=authors)
         if self.rules.aggregation is not Aggregation.DAILY_MEDIANS or isinstance(
             container, Project
         ):
             return timeline, self.rules
-        key = _key(container, tiers)
+        key = _key(container, tiers, authors)
         by_day = self._by_day.get(key)
         if by_day is None:
             by_day = self._by_day[key] = timeline.by_day(self.rules.zone)
         return by_day, replace(self.rules, aggregation=Aggregation.MERGE_REQUESTS)
 
-    def _parts(self, project: Project, wanted: Collection[str]) -> list[Timeline]:
+    def _parts(self, project: Project, wanted: Collection[str], authors: Authors) -> list[Timeline]:
         if project.polled_at is None:
             return []
-        tiers = self._tiers.get(project.id, {})
+        tiers = self.tiers_by_environment(project)
+        sources = {
+            Authors.PEOPLE: (self._timelines,),
+            Authors.BOTS: (self._of_bots,),
+            Authors.ALL: (self._timelines, self._of_bots),
+        }
         return [
             timeline.until(project.polled_at)
-            for environment_id, timeline in self._timelines.get(project.id, {}).items()
+            for source in sources[authors]
+            for environment_id, timeline in source.get(project.id, {}).items()
             if tiers.get(environment_id) in wanted
         ]
 
 
-def _key(group: Group, tiers: Collection[str]) -> _Key:
-    return group.id, frozenset(tiers)
+def _key(group: Group, tiers: Collection[str], authors: Authors) -> _Key:
+    return group.id, frozenset(tiers), authors
 
 
 def _all_polled_to(projects: Iterable[Project]) -> Instant | None:

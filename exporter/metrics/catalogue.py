@@ -155,6 +155,15 @@ POLL_ERRORS = Family(
     ("project_id", "project", "group"),
     "Polls of a project that failed since the exporter started; its gauges then stay as they were.",
 )
+LINKED = Family(
+    "gitlab_dora_exporter_linked_deployments_ratio",
+    "gauge",
+    ("project_id", "project", "group", "window"),
+    "Share of a project's deployments to production, 0 to 1, that have a merge request, whoever "
+    "wrote it, in the longest trailing window that the history covers; absent when nothing was "
+    "deployed. Where it is low, "
+    f"GitLab links few of them: see lead_time.missing_links. {_ROUND}",
+)
 REQUESTS = Family(
     "gitlab_dora_exporter_gitlab_requests_total",
     "counter",
@@ -181,6 +190,13 @@ STALE_PROJECTS = Family(
     (),
     "Projects in scope that GitLab could not be read for when last asked, or not for longer than"
     " poll.freshness allows: their values are older, or missing.",
+)
+LINKS = Family(
+    "gitlab_dora_exporter_links_total",
+    "counter",
+    ("method",),
+    "Merge requests that were linked to deployments since the exporter started, by who found them: "
+    "gitlab, or compare (lead_time.missing_links).",
 )
 WEBHOOK_EVENTS = Family(
     "gitlab_dora_exporter_webhook_events_total",
@@ -211,10 +227,12 @@ OWN = (
     LAST_POLL,
     POLL_DURATION,
     POLL_ERRORS,
+    LINKED,
     REQUESTS,
     RATE_LIMIT_REMAINING,
     TOKEN_EXPIRY,
     STALE_PROJECTS,
+    LINKS,
     WEBHOOK_EVENTS,
     SERIES,
     SERIES_LIMIT_EXCEEDED,

@@ -15,7 +15,7 @@ from exporter.poller.status import StatusView
 
 
 class OwnCollector(Collector):
-    """Gives the exporter's own families as they are at one scrape, but for the failed polls."""
+    """Gives the exporter's own families as they are at one scrape, but for those of projects."""
 
     def __init__(self, status: StatusView, shown: Shown, remaining: int | None) -> None:
         self._status = status
@@ -25,7 +25,7 @@ class OwnCollector(Collector):
     def describe(self) -> Iterator[Metric]:
         """Name the families, so that they can be asked for one by one."""
         for family in catalogue.OWN:
-            if family is not catalogue.POLL_ERRORS:
+            if family not in {catalogue.POLL_ERRORS, catalogue.LINKED}:
                 yield new_metric(family)
 
     def collect(self) -> Iterator[Metric]:
@@ -54,6 +54,10 @@ class OwnCollector(Collector):
         for (endpoint, code), number in sorted(status.requests.items()):
             requests.add_metric((endpoint, code), number)
         yield requests
+        links = new_metric(catalogue.LINKS)
+        for method, number in sorted(status.links.items()):
+            links.add_metric((method,), number)
+        yield links
         events = new_metric(catalogue.WEBHOOK_EVENTS)
         for outcome, number in sorted(status.events.items()):
             events.add_metric((outcome,), number)

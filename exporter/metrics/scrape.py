@@ -13,7 +13,7 @@ from exporter.metrics.collector import collectors_of
 from exporter.metrics.deflated import LEVEL
 from exporter.metrics.formats import Chosen
 from exporter.metrics.shown import Errors, Shown
-from exporter.metrics.tables import dora_tables, errors_table
+from exporter.metrics.tables import dora_tables, errors_table, linked_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Scrape:
     def _from_scratch(self) -> Answer:
         """Let prometheus-client do everything."""
         registry = CollectorRegistry()
-        for table in dora_tables(self.shown.exposed):
+        for table in (*dora_tables(self.shown.exposed), linked_table(self.shown.exposed)):
             for collector in collectors_of(table):
                 registry.register(collector)
         failed = errors_table(self.shown.snapshot, self.errors)

@@ -10,7 +10,7 @@ from exporter.metrics.formats import FORMATS, Format
 from exporter.metrics.lines import comments, lines_of
 from exporter.metrics.series import SeriesCount
 from exporter.metrics.snapshot import Snapshot
-from exporter.metrics.tables import dora_tables, errors_table
+from exporter.metrics.tables import dora_tables, errors_table, linked_table
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class Shown:
             and (snapshot.polled_at or 0) - project.polled_at <= fresh_for
         )
         self._numbers = {one: Deflated() for one in FORMATS}
-        for table in dora_tables(self.exposed):
+        for table in (*dora_tables(self.exposed), linked_table(self.exposed)):
             _append(self._numbers, lines_of(table))
         self._with_errors = errors, self._append_errors(errors)
 

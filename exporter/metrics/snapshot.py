@@ -1,13 +1,13 @@
 """All values at one poll, computed from the store and then never changed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from exporter.config import Level, Settings
-from exporter.dora.arithmetic import Period, previous, trailing
+from exporter.dora.arithmetic import Authors, Period, Timeline, linked_share, previous, trailing
 from exporter.dora.facts import Group, Project
 from exporter.dora.tiers import TIERS
-from exporter.instant import Instant
+from exporter.instant import Instant, microseconds
 from exporter.ledger import View
 
 
@@ -17,7 +17,8 @@ class Row:
 
     ``last_deployment`` is None where nothing is stored. ``current`` and ``before`` hold the
     trailing windows and the ones before, by the window as the configuration writes it; those that
-    the history does not cover are missing.
+    the history does not cover are missing. ``linked`` has, for production environments of projects,
+    the share of deployments with merge requests in the longest window of these.
     """
 
     tier: str
@@ -25,6 +26,7 @@ class Row:
     last_deployment: Instant | None
     current: Mapping[str, Period]
     before: Mapping[str, Period]
+    linked: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +46,15 @@ def take_snapshot(view: View, settings: Settings) -> Snapshot:
     """Compute all values of a view that ``windows`` and ``metrics`` want."""
     return Snapshot(
         view.polled_at,
-        [(one, _rows(view, one, one.polled_at, settings)) for one in view.scope.projects],
-        [(one, _rows(view, one, view.polled_at, settings)) for one in view.scope.groups],
+        [(one, numbers_of(view, one, one.polled_at, settings)) for one in view.scope.projects],
+        [(one, numbers_of(view, one, view.polled_at, settings)) for one in view.scope.groups],
     )
 
 
-def _rows(
+def numbers_of(
     view: View, container: Project | Group, end: Instant | None, settings: Settings
 ) -> list[Row]:
+    """Compute the rows of a project or group, with windows that end at an instant."""
     kind: Level = "project" if isinstance(container, Project) else "group"
     exposed = settings.metrics
     if end is None or kind not in exposed.levels:
@@ -82,5 +85,21 @@ def _rows(
                 if period is not None:
                     periods[window.text] = period
         last = int(timeline.finished[-1]) if len(timeline.finished) else None
-        rows.append(Row(tier, total, last, current, before))
+        linked = {}
+        if kind == "project" and tier == "production":
+            everybody = timeline
+            if view.rules.excluded_authors:
+                everybody = view.timeline(container, [tier], authors=Authors.ALL, keep=False)
+            linked = _linked(everybody, settings, end, covered_since)
+        rows.append(Row(tier, total, last, current, before, linked))
     return rows
+
+
+def _linked(
+    timeline: Timeline, settings: Settings, end: Instant, covered_since: Instant
+) -> dict[str, float]:
+    for window in sorted(settings.windows, key=lambda one: one.seconds, reverse=True):
+        if end - microseconds(window.timedelta) >= covered_since:
+            share = linked_share(timeline, window.timedelta, end=end)
+            return {} if share is None else {window.text: share}
+    return {}

@@ -11,6 +11,7 @@ from exporter.instant import MICROSECONDS
 from exporter.metrics.catalogue import (
     GROUP,
     GROUP_LABELS,
+    LINKED,
     POLL_ERRORS,
     PROJECT,
     PROJECT_LABELS,
@@ -67,6 +68,21 @@ def dora_tables(snapshot: Snapshot) -> tuple[Table[Row], Table[Row]]:
             ),
             _GROUP_FAMILIES,
         ),
+    )
+
+
+def linked_table(snapshot: Snapshot) -> Table[Row]:
+    """Return which share of the deployments of each project has merge requests."""
+    return Table(
+        POLL_ERRORS.labels,
+        cache(
+            lambda: [
+                ((str(project.id), project.path, project.group), row)
+                for project, rows in snapshot.projects
+                for row in rows
+            ]
+        ),
+        ((LINKED, _linked),),
     )
 
 
@@ -128,6 +144,11 @@ def _families(families: Families) -> Sequence[tuple[Family, ValuesOf[Row]]]:
         (families.previous_lead_time, _percentiles(_before)),
         (families.previous_lead_time_merge_requests, _windowed(_before, _merge_requests)),
     )
+
+
+def _linked(row: Row) -> Iterator[Value]:
+    for window, share in row.linked.items():
+        yield (window,), share
 
 
 _PROJECT_FAMILIES = _families(PROJECT)

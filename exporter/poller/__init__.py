@@ -2,6 +2,7 @@
 
 :mod:`exporter.poller.poll` is one poll of all projects, :mod:`exporter.poller.discovery` finds
 which they are, :mod:`exporter.poller.named` has those polled soon that events name,
+:mod:`exporter.poller.gaps` finds merge requests that GitLab did not link,
 :mod:`exporter.poller.settling` has merge requests read in time,
 :mod:`exporter.poller.schedule` runs all of it, :mod:`exporter.poller.status` is what they tell of
 themselves; :mod:`exporter.poller.replica` has one of several exporters do all that.

@@ -2,10 +2,10 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 
-from exporter.dora.facts import MergeRequest, Project
+from exporter.dora.facts import LinkMethod, MergeRequest, Project
 from exporter.gitlab import GitLabSource, StoppedError
 from exporter.instant import Instant, microseconds
 from exporter.logs import fields
@@ -51,7 +51,20 @@ def ids_of(some: Iterable[Wanted]) -> dict[Project, list[int]]:
 class LinkReader:
     """Reads and stores the merge requests of deployments; safe to use from several threads."""
 
-    def __init__(self, source: GitLabSource, store: Store) -> None:
+    def __init__(
+        self,
+        source: GitLabSource,
+        store: Store,
+        count: Callable[[str, int], object] = lambda _method, _number: None,
+    ) -> None:
+        """Read from a source.
+
+        Args:
+            source: asked.
+            store: keeps them.
+            count: told how links were found, and how many.
+        """
+        self._count = count
         self._source = source
         self._store = store
         self._untold: set[int] = set()
@@ -130,4 +143,5 @@ class LinkReader:
             linked = {one.id: found for one, found in read.items() if found or not one.linked}
             unchanged = [one.id for one in read if one.id not in linked]
             self._store.links.save(project_id, linked, unchanged=unchanged, at=self._source.now())
+            self._count(LinkMethod.GITLAB, sum(map(len, linked.values())))
             read.clear()

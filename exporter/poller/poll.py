@@ -20,6 +20,7 @@ from exporter.gitlab.plan import Change, Newer
 from exporter.instant import MICROSECONDS, Instant, microseconds
 from exporter.logs import fields
 from exporter.poller.due import Due
+from exporter.poller.gaps import GapFiller
 from exporter.poller.links import (
     ALONG,
     OVERDUE,
@@ -60,7 +61,14 @@ class Poll:
         self._stop = stop
         self._pruned: Instant | None = None
         self._due = Due(settings)
-        self._links = LinkReader(source, store)
+        self._links = LinkReader(source, store, status.links)
+        self._gaps = GapFiller(
+            source,
+            store,
+            wanted=settings.lead_time.missing_links == "compare",
+            clock=clock,
+            count=status.links,
+        )
         self._projects = ProjectReader(settings, source, store)
 
     def run(self, only: Mapping[int, Collection[str]] | None = None) -> bool:
@@ -113,13 +121,15 @@ class Poll:
 
     def read_links(self) -> None:
         """Read the merge requests that are final by now, and nothing else."""
-        wanted = self._projects.settled(self._store.scope.load())
+        scope = self._store.scope.load()
+        wanted = self._projects.settled(scope)
         progress = Progress("reading merge requests", self._clock)
         with self._pool() as pool:
             reading = SideBySide(pool, self._links.read, self, progress)
             for project, several in by_project(wanted).items():
                 reading.want(project, several)
             reading.finish()
+            self._gaps.fill(scope, pool)
         progress.finish()
         if wanted:
             log.info(
@@ -187,6 +197,7 @@ class Poll:
                 if project.id not in read:
                     reading.want(project, several)
             reading.finish()
+            self._gaps.fill(scope, pool)
         progress.finish()
         return reading.failures
 

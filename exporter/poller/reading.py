@@ -11,7 +11,7 @@ from exporter.gitlab.plan import Change
 from exporter.instant import Instant, microseconds
 from exporter.poller.links import Wanted, settled
 from exporter.rules import tier_of
-from exporter.store import Reading, Scope, Store, Unsettled
+from exporter.store import News, Reading, Scope, Store, Unsettled
 
 TOGETHER = 50
 """Projects whose news are stored in one transaction: other writers wait for it some 0.2 s."""
@@ -55,7 +55,7 @@ class ProjectReader:
             guessed=lambda: readings.guessed(project.id),
             environments_due=environments_due,
         )
-        self._save(project, reading, path, scope, at)
+        self._save([(project, reading, path)], scope, at)
         return self.settled(scope, [project.id])
 
     def take(self, changes: Mapping[Project, Change], scope: Scope, at: Instant) -> list[Wanted]:
@@ -90,8 +90,7 @@ class ProjectReader:
             for project, change in changes.items()
         ]
         with self._store.one_write():
-            for project, reading, path in found:
-                self._save(project, reading, path, scope, at)
+            self._save(found, scope, at)
         return self.settled(scope, [one.id for one in changes])
 
     def settled(self, scope: Scope, project_ids: Collection[int] | None = None) -> list[Wanted]:
@@ -115,20 +114,23 @@ class ProjectReader:
         return self._store.links.unsettled(include_first=include_first, project_ids=project_ids)
 
     def _save(
-        self, project: Project, reading: Reading, path: str, scope: Scope, at: Instant
+        self, found: Collection[tuple[Project, Reading, str]], scope: Scope, at: Instant
     ) -> None:
-        if path != project.path:
-            self._store.scope.rename_project(project.id, path)
-            project = replace(project, path=path)
-        self._store.readings.save(
-            project.id,
-            reading,
-            at=at,
-            tiers={one.id: tier_of(one, self._settings) for one in reading.environments},
-            group_ids=[group.id for group in scope.groups_above(project)],
-        )
-        if reading.corrected or any(
-            one.finish_source != "deployment" for one in reading.deployments
+        """Store what was read of projects, each with the path that it has now."""
+        news = []
+        for read, reading, path in found:
+            project = read
+            if path != read.path:
+                self._store.scope.rename_project(read.id, path)
+                project = replace(read, path=path)
+            tiers = {one.id: tier_of(one, self._settings) for one in reading.environments}
+            groups = [group.id for group in scope.groups_above(project)]
+            news.append(News(read.id, reading, tiers, groups))
+        self._store.readings.save_all(news, at=at)
+        if any(
+            reading.corrected
+            or any(one.finish_source != "deployment" for one in reading.deployments)
+            for _, reading, _ in found
         ):
             self._guessing = None
 

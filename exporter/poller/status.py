@@ -16,8 +16,9 @@ class StatusView:
     it took. ``errors`` counts failed polls by project id, ``failing`` tells why the last one
     failed. ``requests`` counts requests to GitLab by endpoint and code. ``unread`` are the
     projects that the running poll has yet to read. ``events`` counts events by what became of
-    them. ``leads`` says whether this exporter polls, of those that share its database.
-    ``token_expires_at`` is known of some tokens.
+    them, ``links`` merge requests that were linked to deployments by who found them. ``leads`` says
+    whether this exporter polls, of those that share its database. ``token_expires_at`` is known of
+    some tokens.
     """
 
     up: bool | None
@@ -29,6 +30,7 @@ class StatusView:
     events: Mapping[str, int] = field(default_factory=dict)
     leads: bool = True
     token_expires_at: Instant | None = None
+    links: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -45,6 +47,7 @@ class Status:
     _events: Counter[str] = field(default_factory=Counter)
     _leads: bool = True
     _token_expires_at: Instant | None = None
+    _links: Counter[str] = field(default_factory=Counter)
 
     def request(self, endpoint: str, code: str) -> None:
         """Count a request to GitLab."""
@@ -55,6 +58,11 @@ class Status:
         """Count events of which this became."""
         with self._lock:
             self._events[outcome] += number
+
+    def links(self, method: str, number: int) -> None:
+        """Count merge requests that were linked to deployments, by who found them."""
+        with self._lock:
+            self._links[method] += number
 
     def begin(self, project_ids: Collection[int]) -> None:
         """Note the begin of a poll, and what it has to read."""
@@ -116,4 +124,5 @@ class Status:
                 dict(self._events),
                 self._leads,
                 self._token_expires_at,
+                dict(self._links),
             )

@@ -51,7 +51,7 @@ def identify(world: World, value: str | None, *, reading: bool = True) -> Caller
     """
     token = world.tokens.get(value or "")
     if token is None or not usable(world, token):
-        raise refusal(401)
+        raise _unusable(world, token)
     if token.user.state != "active":
         raise refusal(403, "Your account has been blocked.")
     if reading and not _READING.intersection(token.scopes):
@@ -65,6 +65,17 @@ def identify(world: World, value: str | None, *, reading: bool = True) -> Caller
             },
         )
     return Caller(token.user, token)
+
+
+def _unusable(world: World, token: Token | None) -> ApiError:
+    if token is None or not world.features.token_reasons:
+        return refusal(401)
+    reason = (
+        "Token was revoked. You have to re-authorize from the user."
+        if token.revoked
+        else "Token is expired. You can either do re-authorization or token refresh."
+    )
+    return ApiError(401, {"error": "invalid_token", "error_description": reason})
 
 
 def usable(world: World, token: Token) -> bool:
@@ -126,14 +137,20 @@ def sees_group(world: World, caller: Caller, group: Group) -> bool:
     )
 
 
+def reads_deployments(world: World, caller: Caller, project: Project) -> bool:
+    """Tell whether the caller may read deployments and environments, where they are on."""
+    return project.deploys and reports_on(world, caller, project)
+
+
 def reports_on(world: World, caller: Caller, project: Project) -> bool:
-    """Tell whether the caller may read deployments and environments."""
+    """Tell whether the caller has the role of a Reporter or above."""
     return caller.admin or project_level(world, project, caller.user) >= REPORTER
 
 
 def reads_merge_requests(world: World, caller: Caller, project: Project) -> bool:
-    """Tell whether the caller may read merge requests; a public project shows them to anybody."""
-    return _open_to(caller, project.visibility) or reports_on(world, caller, project)
+    """Tell whether the caller may read merge requests, which a public project shows to anybody."""
+    reads = _open_to(caller, project.visibility) or reports_on(world, caller, project)
+    return project.merges and reads
 
 
 def _open_to(caller: Caller, visibility: str) -> bool:

@@ -90,10 +90,10 @@ def project_entity(project: Project, base_url: str) -> Json:
         "archived": project.archived,
         "visibility": project.visibility,
         "issues_enabled": True,
-        "merge_requests_enabled": True,
-        "jobs_enabled": True,
-        "environments_access_level": "enabled",
-        "merge_method": "merge",
+        "merge_requests_enabled": project.merges,
+        "jobs_enabled": project.jobs,
+        "environments_access_level": "enabled" if project.deploys else "disabled",
+        "merge_method": project.merge_method,
         "shared_with_groups": [
             {"group_id": group_id, "group_access_level": level, "expires_at": None}
             for group_id, level in project.shares.items()
@@ -185,8 +185,8 @@ def merge_request_entity(merge_request: MergeRequest, author: User, base_url: st
         "draft": False,
         "milestone": None,
         "sha": merge_request.sha,
-        "merge_commit_sha": merge_request.sha if merged else None,
-        "squash_commit_sha": None,
+        "merge_commit_sha": merge_request.merge_commit_sha if merged else None,
+        "squash_commit_sha": merge_request.squash_commit_sha if merged else None,
         "references": {
             "short": f"!{merge_request.iid}",
             "relative": f"!{merge_request.iid}",

@@ -14,15 +14,15 @@ from graphql import (
 
 from exporter.simulator.access import (
     project_level,
+    reads_deployments,
     reads_merge_requests,
-    reports_on,
     sees_group,
     sees_project,
 )
 from exporter.simulator.entities import environment_slug, merge_request_url
 from exporter.simulator.graphql_deployments import deployments, last_deployment
 from exporter.simulator.graphql_request import QueryContext, list_connection
-from exporter.simulator.rest_instance import REVISION, VERSION
+from exporter.simulator.rest_instance import REVISION
 from exporter.simulator.times import graphql_time
 from exporter.simulator.world import Deployment, Environment, Group, MergeRequest, Project, User
 
@@ -134,8 +134,9 @@ def _current_user(_root: None, context: QueryContext, _arguments: Arguments) -> 
     return context.caller.user
 
 
-def _metadata(_root: None, _context: QueryContext, _arguments: Arguments) -> dict[str, Any]:
-    return {"version": VERSION, "revision": REVISION, "enterprise": False}
+def _metadata(_root: None, context: QueryContext, _arguments: Arguments) -> dict[str, Any]:
+    version = context.world.features.version
+    return {"version": version, "revision": REVISION, "enterprise": False}
 
 
 def _complexity(_root: None, context: QueryContext, _arguments: Arguments) -> dict[str, int]:
@@ -187,7 +188,7 @@ def _environments(
     project: Project, context: QueryContext, arguments: Arguments
 ) -> dict[str, Any] | None:
     context.once("environments", "Project")
-    if not reports_on(context.world, context.caller, project):
+    if not reads_deployments(context.world, context.caller, project):
         return None
     name, search = arguments.get("name"), (arguments.get("search") or "").lower()
     states = arguments.get("states")
@@ -205,7 +206,7 @@ def _environments(
 def _environment(
     project: Project, context: QueryContext, arguments: Arguments
 ) -> Environment | None:
-    if not reports_on(context.world, context.caller, project):
+    if not reads_deployments(context.world, context.caller, project):
         return None
     if (value := arguments.get("id")) is not None:
         return project.environments.get(id_number(value, "Environment"))

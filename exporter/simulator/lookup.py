@@ -1,6 +1,6 @@
 """Finding what a path names, as far as the caller may know of it."""
 
-from exporter.simulator.access import reports_on, sees_group, sees_project
+from exporter.simulator.access import reads_deployments, sees_group, sees_project
 from exporter.simulator.call import Call
 from exporter.simulator.errors import ApiError, refusal
 from exporter.simulator.world import Group, Project
@@ -32,10 +32,10 @@ def reported_project(call: Call) -> Project:
     """Find the project of `/projects/:id` for a caller who needs Reporter.
 
     Raises:
-        ApiError: As `visible_project`; 403 below Reporter.
+        ApiError: As `visible_project`; 403 below Reporter, and where environments are off.
     """
     project = visible_project(call)
-    if not reports_on(call.world, call.caller, project):
+    if not reads_deployments(call.world, call.caller, project):
         raise refusal(403)
     return project
 

@@ -13,6 +13,8 @@ class Features:
     """Switches that turn the simulated instance into an older or a stricter one.
 
     Attributes:
+        version: What the instance says that it is.
+        token_reasons: Whether an expired or revoked token is told from an unknown one.
         graphql: Whether `/api/graphql` exists at all.
         graphql_finished_at: Whether GraphQL knows `Deployment.finishedAt`.
         graphql_deployment_merge_requests: Whether GraphQL knows `mergeRequests(deploymentId:)`.
@@ -33,6 +35,8 @@ class Features:
         dora_negative: Whether a deployment before the merge counts with its negative time.
     """
 
+    version: str = "18.6.0-sim"
+    token_reasons: bool = False
     graphql: bool = True
     graphql_finished_at: bool = True
     graphql_deployment_merge_requests: bool = True
@@ -111,7 +115,14 @@ class Group:
 
 @dataclass(eq=False)
 class Project:
-    """A project; `path` is its full path, `members` and `shares` as in `Group`."""
+    """A project; `path` is its full path, `members` and `shares` as in `Group`.
+
+    Attributes:
+        jobs: Whether CI/CD is switched on.
+        deploys: Whether environments, and with them deployments, are switched on.
+        merges: Whether merge requests are switched on.
+        merge_method: `merge`, `rebase_merge` or `ff`.
+    """
 
     id: int
     path: str
@@ -119,10 +130,15 @@ class Project:
     created_at: datetime
     archived: bool = False
     visibility: str = "private"
+    jobs: bool = True
+    deploys: bool = True
+    merges: bool = True
+    merge_method: str = "merge"
     members: dict[int, int] = field(default_factory=dict)
     shares: dict[int, int] = field(default_factory=dict)
     environments: dict[int, "Environment"] = field(default_factory=dict)
     merge_requests: dict[int, "MergeRequest"] = field(default_factory=dict)
+    commits: dict[str, "Commit"] = field(default_factory=dict)
     last_deployment_iid: int = 0
     last_merge_request_iid: int = 0
 
@@ -152,9 +168,24 @@ class Environment:
         return folder if slash else None
 
 
+@dataclass(frozen=True)
+class Commit:
+    """A commit in a project's repository; `parents` are SHAs, none for the first one."""
+
+    sha: str
+    parents: tuple[str, ...]
+    committed_at: datetime
+
+
 @dataclass(eq=False)
 class MergeRequest:
-    """A merge request; `iid` counts within its project."""
+    """A merge request; `iid` counts within its project.
+
+    Attributes:
+        sha: The head of its source branch.
+        merge_commit_sha: The merge commit; None where it was merged by fast-forward.
+        squash_commit_sha: The commit that its commits were squashed into, None where they were not.
+    """
 
     id: int
     iid: int
@@ -168,6 +199,8 @@ class MergeRequest:
     target_branch: str
     author: str
     sha: str
+    merge_commit_sha: str | None = None
+    squash_commit_sha: str | None = None
 
 
 @dataclass(eq=False)

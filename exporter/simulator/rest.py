@@ -15,6 +15,7 @@ from exporter.simulator import (
     rest_groups,
     rest_instance,
     rest_projects,
+    rest_repository,
 )
 from exporter.simulator.access import identify, token_value
 from exporter.simulator.call import Call, Handler
@@ -42,6 +43,7 @@ HANDLERS: Final[dict[str, Handler]] = {
     ),
     "/projects/:id/merge_requests": rest_deployments.merge_requests,
     "/projects/:id/dora/metrics": rest_dora.project_metrics,
+    "/projects/:id/repository/compare": rest_repository.compare,
     "/projects/:id/members/all/:user_id": rest_groups.project_member,
     "/groups": rest_groups.groups,
     "/groups/:id": rest_groups.one_group,

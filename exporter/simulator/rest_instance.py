@@ -9,20 +9,19 @@ from exporter.simulator.errors import refusal
 from exporter.simulator.times import rest_time
 from exporter.simulator.world import Token, User
 
-VERSION: Final = "18.6.0-sim"
 REVISION: Final = "0000000"
 
 
-def version(_call: Call) -> Answer:
+def version(call: Call) -> Answer:
     """Answer `GET /version`."""
-    return Answer({"version": VERSION, "revision": REVISION})
+    return Answer({"version": call.world.features.version, "revision": REVISION})
 
 
-def metadata(_call: Call) -> Answer:
+def metadata(call: Call) -> Answer:
     """Answer `GET /metadata`."""
     return Answer(
         {
-            "version": VERSION,
+            "version": call.world.features.version,
             "revision": REVISION,
             "kas": {"enabled": False, "externalUrl": None, "version": None},
             "enterprise": False,

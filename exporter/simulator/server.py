@@ -4,6 +4,7 @@ import asyncio
 import logging
 import socket
 import threading
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -25,6 +26,7 @@ class SimulatedGitLab:
     Args:
         world: What the instance holds; it may be changed while it is served.
         port: Port on 127.0.0.1, 0 for any free one.
+        tls: Files of a certificate and its key (PEM); plain HTTP when None.
 
     Attributes:
         world: What the instance holds.
@@ -32,18 +34,21 @@ class SimulatedGitLab:
         requests: The requests so far; clear it to forget them.
     """
 
-    def __init__(self, world: World, port: int = 0) -> None:
+    def __init__(
+        self, world: World, port: int = 0, *, tls: tuple[Path, Path] | None = None
+    ) -> None:
         self.world = world
         self.faults = FaultBook()
         self.requests: list[RequestRecord] = []
         self._port = port
+        self._tls = tls
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
 
     @property
     def url(self) -> str:
         """Where it answers, such as `http://127.0.0.1:8080`; known once it runs."""
-        return f"http://127.0.0.1:{self._port}"
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self._port}"
 
     def start(self) -> Self:
         """Bind the port and serve from a thread.
@@ -61,10 +66,13 @@ class SimulatedGitLab:
             raise
         self._port = listener.getsockname()[1]
         app = create_app(self.world, faults=self.faults, requests=self.requests)
+        certificate, key = self._tls or (None, None)
         server = _Server(
             uvicorn.Config(
                 app,
                 http=_Protocol,
+                ssl_certfile=certificate,
+                ssl_keyfile=key,
                 ws="none",
                 lifespan="off",
                 log_config=None,
@@ -109,6 +117,15 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
         self.ready.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        # A caller may keep a connection open for ever, which TLS would wait for.
+        for connection in list(self.server_state.connections):
+            transport = connection.transport
+            if isinstance(transport, asyncio.Transport):
+                transport.abort()
+        await asyncio.sleep(0.01)
 
 
 class _Protocol(H11Protocol):

@@ -287,6 +287,7 @@ class World:
             if author not in self._users_by_name:
                 self.add_user(author)
             created = created_at or merged_at or self.clock()
+            head = sha or _sha("merge", project.id, number)
             merge_request = MergeRequest(
                 id=self._next_id("merge request", None),
                 iid=number,
@@ -299,7 +300,8 @@ class World:
                 source_branch=source_branch or f"change-{number}",
                 target_branch=target_branch,
                 author=author,
-                sha=sha or _sha("merge", project.id, number),
+                sha=head,
+                merge_commit_sha=head,
             )
             project.merge_requests[number] = merge_request
             return merge_request

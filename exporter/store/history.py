@@ -47,7 +47,7 @@ class HistoryStore:
         deployments, merge_requests, links = schema.deployments, schema.merge_requests, schema.links
         environments = schema.environments
         # Each column of very many rows takes time: the project is that of the environment, and few
-        # deployments are first ones.
+        # deployments are first ones. Each look-up of a few takes more.
         facts = select(deployments.c.id, deployments.c.environment_id, deployments.c.finished_at)
         first = select(deployments.c.id).where(deployments.c.first)
         owners = select(environments.c.id, environments.c.project_id)
@@ -60,8 +60,9 @@ class HistoryStore:
         )
         if project_ids is not None:
             asked = list(project_ids)
-            facts = facts.where(deployments.c.project_id.in_(asked))
-            first = first.where(deployments.c.project_id.in_(asked))
+            facts = facts.add_columns(deployments.c.first).where(
+                deployments.c.project_id.in_(asked)
+            )
             owners = owners.where(environments.c.project_id.in_(asked))
             linked = linked.join(deployments, deployments.c.id == links.c.deployment_id).where(
                 deployments.c.project_id.in_(asked)
@@ -74,9 +75,11 @@ class HistoryStore:
             self._database.reading() as connection,
             self._beside(connection, changes if alone else None) as beside,
         ):
+            rows = rows_of(connection, facts.order_by(deployments.c.id))
             found = _facts(
-                _integers(rows_of(connection, facts.order_by(deployments.c.id)), 3),
-                _integers(rows_of(connection, first), 1)[0],
+                _with_first(_integers(rows, 3), _integers(rows_of(connection, first), 1)[0])
+                if project_ids is None
+                else _integers(rows, 4),
                 _integers(rows_of(connection, owners.order_by(environments.c.id)), 2),
             )
             pairs = _integers(rows_of(connection, linked), 2)
@@ -142,19 +145,23 @@ def _integers(batches: _Rows, width: int) -> Integers:
     return np.concatenate([np.empty((width, 0), np.int64), *parts], axis=1)
 
 
-def _facts(found: Integers, first: Integers, owners: Integers) -> Integers:
+def _with_first(found: Integers, first: Integers) -> Integers:
+    """Add a column to those of deployments in ascending order: 1 for some ids, 0 for the others."""
+    is_first = np.zeros_like(found[0])
+    is_first[found[0].searchsorted(first)] = 1
+    return np.concatenate([found, [is_first]])
+
+
+def _facts(found: Integers, owners: Integers) -> Integers:
     """Return the columns of deployments: what :meth:`DeploymentColumns.joined` asks for.
 
     Args:
-        found: their ids in ascending order, environments and finishes.
-        first: the ids of those that are an environment's first.
+        found: their ids in ascending order, environments, finishes and whether they are first.
         owners: the ids of all environments in ascending order, and their projects.
     """
-    ids, environments, finished = found
+    ids, environments, finished, first = found
     projects = owners[1][owners[0].searchsorted(environments)]
-    is_first = np.zeros_like(ids)
-    is_first[ids.searchsorted(first)] = 1
-    return np.stack([ids, projects, environments, finished, is_first])
+    return np.stack([ids, projects, environments, finished, first])
 
 
 def _with_kind(

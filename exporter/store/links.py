@@ -1,12 +1,13 @@
 """Which merge requests each deployment brought, and which deployments are to be asked about."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Any
 
-from sqlalchemy import Select, delete, exists, literal_column, select, update
+from sqlalchemy import Connection, Select, delete, exists, literal_column, select, update
 
-from exporter.dora.facts import MergeRequest
+from exporter.dora.facts import LinkMethod, MergeRequest
 from exporter.instant import Instant
 from exporter.store import schema
 from exporter.store.engine import Database
@@ -16,6 +17,19 @@ from exporter.store.upsert import upsert
 
 # No parameter: an index holds these alone, and is used only where the condition is the same text.
 _NOT_FINAL = schema.deployments.c.links < literal_column(str(int(Links.FINAL)))
+
+
+class Method(IntEnum):
+    """Who found that a deployment brought a merge request."""
+
+    GITLAB = 0
+    COMPARE = 1
+
+
+METHODS: Mapping[int, LinkMethod] = {
+    Method.GITLAB: LinkMethod.GITLAB,
+    Method.COMPARE: LinkMethod.COMPARE,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +55,29 @@ def unsettled_query(*, include_first: bool) -> Select[Any]:
         .order_by(deployments.c.finished_at.desc(), deployments.c.id.desc())
     )
     return query if include_first else query.where(~deployments.c.first)
+
+
+def save_merge_requests(
+    connection: Connection, project_id: int, merge_requests: Iterable[MergeRequest]
+) -> None:
+    """Store merge requests of a project, in place of what is stored of them."""
+    upsert(
+        connection,
+        schema.merge_requests,
+        (
+            {
+                "project_id": project_id,
+                "iid": one.iid,
+                "merged_at": one.merged_at,
+                "target_branch": one.target_branch,
+                "author": one.author,
+            }
+            for one in merge_requests
+        ),
+        ["merged_at", "target_branch", "author"],
+        # REST tells milliseconds, GraphQL whole seconds: the order must not matter.
+        precise=["merged_at"],
+    )
 
 
 class LinkStore:
@@ -85,29 +122,14 @@ class LinkStore:
         links, deployments = schema.links, schema.deployments
         with self._database.writing() as connection:
             connection.execute(delete(links).where(links.c.deployment_id.in_(list(linked))))
-            upsert(
-                connection,
-                schema.merge_requests,
-                (
-                    {
-                        "project_id": project_id,
-                        "iid": one.iid,
-                        "merged_at": one.merged_at,
-                        "target_branch": one.target_branch,
-                        "author": one.author,
-                    }
-                    for merge_requests in linked.values()
-                    for one in merge_requests
-                ),
-                ["merged_at", "target_branch", "author"],
-                # REST tells milliseconds, GraphQL whole seconds: the order must not matter.
-                precise=["merged_at"],
+            save_merge_requests(
+                connection, project_id, (one for several in linked.values() for one in several)
             )
             upsert(
                 connection,
                 links,
                 (
-                    {"deployment_id": deployment_id, "iid": one.iid}
+                    {"deployment_id": deployment_id, "iid": one.iid, "method": Method.GITLAB}
                     for deployment_id, merge_requests in linked.items()
                     for one in merge_requests
                 ),

@@ -13,6 +13,7 @@ from exporter.dora.facts import Environment, MergeRequest
 from exporter.instant import Instant
 from exporter.store import schema
 from exporter.store.engine import Database
+from exporter.store.links import METHODS
 from exporter.store.readings import Links
 
 _PROJECTS_A_QUERY = 500
@@ -105,16 +106,19 @@ class ProvenanceStore:
                 changes.merged_at,
                 changes.target_branch,
                 changes.author,
+                links.method,
             )
             .join_from(schema.deployments, schema.links)
             .outerjoin(schema.merge_requests, of_link)
         )
         found: dict[int, list[MergeRequest]] = defaultdict(list)
         with self._database.reading() as connection:
-            for deployment, iid, merged_at, branch, author in connection.execute(
+            for deployment, iid, merged_at, branch, author, method in connection.execute(
                 query.where(asked)
             ):
-                found[deployment].append(MergeRequest(iid, merged_at, branch or "", author or ""))
+                found[deployment].append(
+                    MergeRequest(iid, merged_at, branch or "", author or "", METHODS[method])
+                )
         return found
 
 
@@ -128,6 +132,6 @@ def _deployment(row: Any, merge_requests: tuple[MergeRequest, ...]) -> StoredDep
         finished_at=row.finished_at,
         finish_source=row.finish_source,
         first=row.first,
-        final=row.links == Links.FINAL,
+        final=row.links >= Links.FINAL,
         merge_requests=merge_requests,
     )

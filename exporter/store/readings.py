@@ -11,24 +11,14 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    and_,
-    delete,
-    func,
-    or_,
-    select,
-    tuple_,
-    update,
-)
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, select, tuple_, update
 
 from exporter.batches import in_batches
-from exporter.dora.arithmetic import first_deployments
 from exporter.dora.facts import Environment
 from exporter.instant import Instant
-from exporter.store import schema
+from exporter.store import counting, schema
 from exporter.store.engine import Database
+from exporter.store.firsts import mark_first
 from exporter.store.revisions import note_changes
 from exporter.store.upsert import upsert
 
@@ -39,11 +29,14 @@ class Links(IntEnum):
     """How far the merge requests of a deployment were read.
 
     Between the two, 1 was written by versions that read them before they were final; such a
-    deployment may have some, and is read again.
+    deployment may have some, and is read again. ``COMPARED`` are those to which GitLab linked none
+    and whose commits were asked for instead, ``NOTHING_NEW`` those of them that had no new commit.
     """
 
     UNREAD = 0
     FINAL = 2
+    COMPARED = 3
+    NOTHING_NEW = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +84,20 @@ class Reading:
     covered_since: Instant
     complete: bool
     corrected: Sequence[SeenDeployment] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What a poll brought of one project, and where its new deployments count.
+
+    ``tiers`` has the tier for which each environment of the new deployments counts, ``group_ids``
+    the groups whose counters they count in too.
+    """
+
+    project_id: int
+    reading: Reading
+    tiers: Mapping[int, str]
+    group_ids: Collection[int]
 
 
 Listed = tuple[str, str | None]
@@ -240,22 +247,27 @@ class ReadingStore:
         Returns:
             How many deployments were new.
         """
+        return self.save_all([News(project_id, reading, tiers, group_ids)], at=at)
+
+    def save_all(self, news: Collection[News], *, at: Instant) -> int:
+        """Store what a poll brought of some projects, all of it or nothing; see :meth:`save`."""
         with self._database.writing() as connection:
             _save_environments(
                 connection,
-                project_id,
-                reading.environments,
-                all_at=at if reading.all_environments else None,
+                {one.project_id: one.reading.environments for one in news},
+                all_of=[one.project_id for one in news if one.reading.all_environments],
+                at=at,
             )
-            stored = _stored(connection, [one.id for one in reading.deployments])
-            new = {one.id: one for one in reading.deployments if one.id not in stored}
+            seen = [(told, one) for told in news for one in told.reading.deployments]
+            stored = _stored(connection, [one.id for _, one in seen])
+            new = {one.id: (told, one) for told, one in seen if one.id not in stored}
             upsert(
                 connection,
                 schema.deployments,
                 (
                     {
                         "id": one.id,
-                        "project_id": project_id,
+                        "project_id": told.project_id,
                         "environment_id": one.environment_id,
                         "iid": one.iid,
                         "ref": one.ref,
@@ -263,47 +275,29 @@ class ReadingStore:
                         "created_at": one.created_at,
                         "finished_at": one.finished_at,
                         "finish_source": one.finish_source,
-                        "first": True,  # until `_mark_first` knows better
+                        "first": True,  # until `mark_first` knows better
                         "links": Links.UNREAD,
                     }
-                    for one in new.values()
+                    for told, one in new.values()
                 ),
             )
-            for one in reading.corrected:
-                connection.execute(
-                    update(schema.deployments)
-                    .where(schema.deployments.c.id == one.id)
-                    .values(finished_at=one.finished_at, finish_source=one.finish_source)
-                )
-            moved = {one.environment_id for one in reading.corrected}
-            if moved:
-                connection.execute(
-                    update(schema.deployments)
-                    .where(schema.deployments.c.environment_id.in_(moved))
-                    .values(first=True)  # likewise
-                )
-            changed: dict[int, int] = {}
-            for one in new.values():
-                changed[one.environment_id] = min(one.id, changed.get(one.environment_id, one.id))
-            for environment_id, lowest in (changed | dict.fromkeys(moved, 0)).items():
-                _mark_first(connection, environment_id, lowest)
-            _count(
+            moved = _correct(connection, [one for told in news for one in told.reading.corrected])
+            changed = {one.environment_id for _, one in new.values()} | moved
+            mark_first(connection, changed, 0 if moved else min(new, default=0))
+            counting.count(
                 connection,
-                Counter(tiers[one.environment_id] for one in new.values()),
-                project_id,
-                group_ids,
+                Counter(
+                    (kind, number, told.tiers[one.environment_id])
+                    for told, one in new.values()
+                    for kind, number in _counting(told)
+                ),
             )
-            connection.execute(
-                update(schema.projects)
-                .where(schema.projects.c.id == project_id)
-                .values(
-                    cursor=reading.cursor,
-                    covered_since=reading.covered_since,
-                    complete=reading.complete,
-                )
+            _note_reach(connection, news)
+            note_changes(
+                connection,
+                {told.project_id for told, _ in new.values()}
+                | {told.project_id for told in news if told.reading.corrected},
             )
-            if new or reading.corrected:
-                note_changes(connection, [project_id])
         return len(new)
 
     def save_environments(
@@ -311,7 +305,7 @@ class ReadingStore:
     ) -> None:
         """Store all environments that a project has now; the others are no longer listed."""
         with self._database.writing() as connection:
-            _save_environments(connection, project_id, listed, all_at=at)
+            _save_environments(connection, {project_id: listed}, all_of=[project_id], at=at)
 
     def prune(self, before: Instant) -> int:
         """Delete deployments that finished before an instant; return how many.
@@ -354,19 +348,19 @@ class ReadingStore:
 
 def _save_environments(
     connection: Connection,
-    project_id: int,
-    present: Collection[Environment],
+    present: Mapping[int, Collection[Environment]],
     *,
-    all_at: Instant | None,
+    all_of: Collection[int],
+    at: Instant,
 ) -> None:
-    """Store environments; ``all_at`` is when they were read, if they are all that there are."""
+    """Store environments by project; of ``all_of`` they are all that there are at that time."""
     environments, projects = schema.environments, schema.projects
-    if all_at is not None:
+    for some in in_batches(sorted(all_of), _PARAMETERS):
         connection.execute(
-            update(environments).where(environments.c.project_id == project_id).values(listed=False)
+            update(environments).where(environments.c.project_id.in_(some)).values(listed=False)
         )
         connection.execute(
-            update(projects).where(projects.c.id == project_id).values(environments_read_at=all_at)
+            update(projects).where(projects.c.id.in_(some)).values(environments_read_at=at)
         )
     upsert(
         connection,
@@ -380,11 +374,58 @@ def _save_environments(
                 "listed": True,
                 "oldest_deployment_id": one.oldest_deployment_id,
             }
-            for one in present
+            for project_id, several in present.items()
+            for one in several
         ),
         ["name", "tier", "listed", "oldest_deployment_id"],
         remembered=["oldest_deployment_id"],
     )
+
+
+def _correct(connection: Connection, corrected: Collection[SeenDeployment]) -> set[int]:
+    """Store better finishes; return the environments, in which every deployment is marked first."""
+    deployments = schema.deployments
+    for one in corrected:
+        connection.execute(
+            update(deployments)
+            .where(deployments.c.id == one.id)
+            .values(finished_at=one.finished_at, finish_source=one.finish_source)
+        )
+    moved = {one.environment_id for one in corrected}
+    for some in in_batches(sorted(moved), _PARAMETERS):
+        connection.execute(
+            update(deployments).where(deployments.c.environment_id.in_(some)).values(first=True)
+        )
+    return moved
+
+
+def _counting(told: News) -> list[tuple[str, int]]:
+    return [("project", told.project_id), *(("group", one) for one in told.group_ids)]
+
+
+def _note_reach(connection: Connection, news: Collection[News]) -> None:
+    """Store how far projects are read."""
+    projects = schema.projects
+    rows = [
+        {
+            "of_id": one.project_id,
+            "new_cursor": one.reading.cursor,
+            "new_covered_since": one.reading.covered_since,
+            "new_complete": one.reading.complete,
+        }
+        for one in sorted(news, key=lambda one: one.project_id)
+    ]
+    if rows:
+        connection.execute(
+            update(projects)
+            .where(projects.c.id == bindparam("of_id"))
+            .values(
+                cursor=bindparam("new_cursor"),
+                covered_since=bindparam("new_covered_since"),
+                complete=bindparam("new_complete"),
+            ),
+            rows,
+        )
 
 
 def _stored(connection: Connection, ids: Iterable[int]) -> set[int]:
@@ -414,63 +455,3 @@ def _remember_oldest(
         )
         .values(oldest_deployment_id=lost)
     )
-
-
-def _mark_first(connection: Connection, environment_id: int, lowest: int) -> None:
-    """Take the mark from deployments of an environment that are not its first.
-
-    None is given back here: more deployments can only take more marks, and forgotten ones would
-    give some back wrongly.
-
-    Args:
-        connection: in the transaction that changes them.
-        environment_id: of the environment.
-        lowest: the lowest id that is new. Those below keep their marks, if any has one, and of
-            them only the lowest id and the earliest finish matter to the others.
-    """
-    deployments, environments = schema.deployments, schema.environments
-    oldest_id = connection.execute(
-        select(environments.c.oldest_deployment_id).where(environments.c.id == environment_id)
-    ).scalar()
-    here = deployments.c.environment_id == environment_id
-    below = select(func.min(deployments.c.id), func.min(deployments.c.finished_at)).where(
-        here, deployments.c.id < lowest
-    )
-    query = select(deployments.c.id, deployments.c.finished_at).where(
-        here, deployments.c.id >= lowest
-    )
-    rows = [
-        (row[0], row[1])
-        for one in (below, query)
-        for row in connection.execute(one)
-        if row[0] is not None
-    ]
-    first = first_deployments(rows, oldest_id)
-    if not first:
-        lowest = 0  # an older one is known of, so none has kept its mark
-    connection.execute(
-        update(deployments)
-        .where(here, deployments.c.first, deployments.c.id >= lowest)
-        .where(deployments.c.id.not_in(list(first)))
-        .values(first=False)
-    )
-
-
-def _count(
-    connection: Connection, new: Counter[str], project_id: int, group_ids: Collection[int]
-) -> None:
-    counters = schema.counters
-    counting = [("project", project_id), *(("group", one) for one in group_ids)]
-    keys = [
-        {"kind": kind, "id": one, "tier": tier, "deployments": 0}
-        for kind, one in counting
-        for tier in new
-    ]
-    upsert(connection, counters, keys)
-    for tier, number in new.items():
-        ours = or_(*(and_(counters.c.kind == kind, counters.c.id == one) for kind, one in counting))
-        connection.execute(
-            update(counters)
-            .where(counters.c.tier == tier, ours)
-            .values(deployments=counters.c.deployments + number)
-        )

@@ -10,6 +10,7 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    text,
 )
 
 metadata = MetaData(
@@ -114,6 +115,13 @@ links = Table(
     metadata,
     Column("deployment_id", BigInteger, ForeignKey("deployments.id"), primary_key=True),
     Column("iid", BigInteger, primary_key=True),
+    Column(
+        "method",
+        SmallInteger,
+        nullable=False,
+        server_default=text("0"),
+        comment="who found it, see store.links.Method",
+    ),
 )
 
 counters = Table(

@@ -8,6 +8,7 @@ from typing import Self
 from exporter.store.engine import Database, file_of, open_database
 from exporter.store.events import EventStore
 from exporter.store.file_lock import FileLock
+from exporter.store.gaps import GapStore
 from exporter.store.history import HistoryStore
 from exporter.store.leadership import Leadership
 from exporter.store.links import LinkStore
@@ -32,6 +33,7 @@ class Store:
         self.scope = ScopeStore(database)
         self.readings = ReadingStore(database)
         self.links = LinkStore(database)
+        self.gaps = GapStore(database)
         self.history = HistoryStore(database)
         self.provenance = ProvenanceStore(database)
         self.revisions = RevisionStore(database)

@@ -59,6 +59,7 @@ def test_everything_can_come_from_the_environment(tmp_path: Path) -> None:
         "lead_time.exclude_authors": ("[bot]", ("bot",)),
         "lead_time.aggregation": ("daily_medians", "daily_medians"),
         "lead_time.first_deployment": ("include", "include"),
+        "lead_time.missing_links": ("compare", "compare"),
         "timezone": ("Europe/Berlin", "Europe/Berlin"),
         "windows": ("[1d, 14d]", None),
         "metrics.levels": ("project", ("project",)),

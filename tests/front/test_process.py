@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -54,7 +55,11 @@ def lives(pid: int) -> bool:
 
 def listening_of(pid: int) -> set[int]:
     """Return the loopback ports on which a process listens."""
-    sockets = {str(one.readlink()) for one in Path(f"/proc/{pid}/fd").iterdir()}
+    sockets = set()
+    for handle in Path(f"/proc/{pid}/fd").iterdir():
+        # The process works on: what it had open it may have closed meanwhile.
+        with suppress(FileNotFoundError):
+            sockets.add(str(handle.readlink()))
     rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     return {
         int(row[1].rpartition(":")[2], 16)

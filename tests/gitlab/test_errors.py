@@ -33,5 +33,5 @@ def test_each_error_has_a_kind_of_its_own() -> None:
         waiting += error.__subclasses__()
         if error.__module__ == errors.__name__:
             kinds.append(error.kind)
-    assert len(kinds) == 11
+    assert len(kinds) == 12
     assert len(set(kinds)) == len(kinds)

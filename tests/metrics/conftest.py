@@ -22,7 +22,7 @@ def project(path: str, *, number: int = 1, polled_at: Instant | None = POLLED_AT
     return Project(number, path, covered_since=0, polled_at=polled_at)
 
 
-def row(tier: str = "production", total: int = 12) -> Row:
+def row(tier: str = "production", total: int = 12, *, of_project: bool = True) -> Row:
     """Return numbers with a lead time in the trailing window, and none in the one before."""
     return Row(
         tier,
@@ -30,6 +30,7 @@ def row(tier: str = "production", total: int = 12) -> Row:
         last_deployment=from_datetime(utc("2026-03-30T08:30")),
         current={"7d": Period(7, 1.0, {50: 3600.5, 75: 7200.0, 95: 86400.0}, 4)},
         before={"7d": Period(0, 0.0, {}, 0)},
+        linked={"7d": 0.75} if of_project and tier == "production" else {},
     )
 
 
@@ -51,6 +52,8 @@ def status() -> Status:
     status.polled(up=True, seconds=1.5)
     status.event("accepted", 0)
     status.event("ignored", 7)
+    status.links("gitlab", 12)
+    status.links("compare", 3)
     status.token_expires(1_777_000_000_000_000)
     return status
 
@@ -67,7 +70,7 @@ def exposition(status: Status) -> Exposition:
                 (project("acme/new", number=2, polled_at=None), []),
             ],
             [
-                (Group(5, "acme"), [row(total=13)]),
+                (Group(5, "acme"), [row(total=13, of_project=False)]),
                 (Group(6, "acme/shop"), [Row("staging", 3, None, {}, {})]),
             ],
         )

@@ -51,6 +51,8 @@ def test_after_a_poll_it_tells_how_it_went(exposition: Exposition) -> None:
         "gitlab_rate_limit_remaining": [1999],
         "token_expiry_timestamp_seconds": [1_777_000_000],
         "stale_projects": [1],
+        "linked_deployments_ratio": [0.75],
+        "links_total": [3, 12],
         "webhook_events_total": [0, 7],
         "series": [21],
         "series_limit_exceeded": [0],

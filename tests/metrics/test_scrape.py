@@ -9,7 +9,7 @@ from prometheus_client.exposition import choose_encoder
 
 from exporter.dora.arithmetic import Period
 from exporter.dora.facts import Group
-from exporter.metrics.catalogue import POLL_ERRORS
+from exporter.metrics.catalogue import LINKED, POLL_ERRORS
 from exporter.metrics.collector import collectors_of
 from exporter.metrics.exposition import Exposition
 from exporter.metrics.snapshot import Row, Snapshot
@@ -97,6 +97,13 @@ def test_failed_polls_are_as_of_the_scrape(large: Exposition, status: Status) ->
     assert len(before) == len(after) == 300
     (changed,) = {*after} - {*before}
     assert changed.endswith(b'project_id="299"} 1.0')
+
+
+def test_the_share_with_merge_requests_can_be_asked_for_alone(exposition: Exposition) -> None:
+    text = exposition.scrape(names=[LINKED.name]).answer().whole().decode()
+    (sample,) = (one for one in text.splitlines() if not one.startswith("#"))
+    assert sample.startswith(f"{LINKED.name}{{")
+    assert sample in scraped(exposition).decode().splitlines()
 
 
 def test_names_with_dots_escaped_are_left_to_prometheus_client(large: Exposition) -> None:

@@ -14,7 +14,7 @@ from tests.metrics.conftest import POLLED_AT, project, row, scraped
 SNAPSHOT = Snapshot(
     POLLED_AT,
     [(project("a/b"), [row(), row("staging")]), (project("a/c", number=2), [row()])],
-    [(Group(5, "a"), [row()])],
+    [(Group(5, "a"), [row(of_project=False)])],
 )
 DORA = ("gitlab_dora_project_", "gitlab_dora_group_")
 

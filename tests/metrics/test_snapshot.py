@@ -71,10 +71,46 @@ def test_a_project_has_a_row_for_each_tier_of_its_environments(facts: Filling) -
         last_deployment=from_datetime(NOW - 2 * HOUR),
         current={"1d": Period(1, 1.0, hour, 1), "7d": Period(1, 1 / 7, hour, 1)},
         before={"1d": Period(0, 0.0, {}, 0), "7d": Period(0, 0.0, {}, 0)},
+        linked={"7d": 1.0},
     )
     assert found["staging"].deployments_total == 0
     assert found["staging"].last_deployment is None
     assert found["staging"].current["7d"].deployments == 0
+
+
+def test_production_tells_which_share_of_its_deployments_has_merge_requests(
+    facts: Filling,
+) -> None:
+    """Of people and of bots, in the longest window that is known, first deployments included."""
+    begin = NOW - 8 * DAY
+    production = facts.environment(1, covered_since=begin, complete=False)
+    other = facts.environment(1, "live", covered_since=begin, complete=False)
+    staging = facts.environment(1, "stage", tier="staging", covered_since=begin, complete=False)
+    for environment, ago, merged, author in (
+        (production, 1, 2, "ada"),
+        (other, 1, 1, "ada"),
+        (production, 2, 0, "ada"),
+        (production, 3, 1, "renovate-bot"),
+        (production, 4, 0, "ada"),
+        (production, 7 * 24 + 1, 0, "ada"),
+        (staging, 1, 1, "ada"),
+    ):
+        at = NOW - ago * HOUR
+        facts.deploy(environment, at, [at - HOUR] * merged, author=author)
+    facts.poll()
+    settings = settings_with(
+        windows=["1d", "30d", "7d"], lead_time={"exclude_authors": ["renovate-bot"]}
+    )
+    found = rows(facts, settings)
+    assert found["acme/shop/app"]["production"].linked == {"7d": 3 / 5}
+    assert found["acme/shop/app"]["staging"].linked == {}
+    assert found["acme/shop"]["production"].linked == {}
+
+
+def test_where_nothing_was_deployed_there_is_no_share(facts: Filling) -> None:
+    facts.environment(1)
+    facts.poll()
+    assert rows(facts)["acme/shop/app"]["production"].linked == {}
 
 
 def test_a_group_covers_its_subgroups_and_an_empty_one_has_no_rows(facts: Filling) -> None:

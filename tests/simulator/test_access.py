@@ -35,6 +35,20 @@ def test_unusable_token_is_refused(caller: Caller, world: World, token: str | No
     assert (response.status_code, response.json()) == (401, {"message": "401 Unauthorized"})
 
 
+@pytest.mark.parametrize("token", ["revoked", "expired"])
+def test_unusable_token_is_told_from_an_unknown_one(
+    caller: Caller, world: World, token: str
+) -> None:
+    world.features.token_reasons = True
+    world.add_token("revoked", revoked=True)
+    world.add_token("expired", expires_at=NOON)
+    response = caller.using(token).get("/projects")
+    assert (response.status_code, response.json()["error"]) == (401, "invalid_token")
+    assert token in response.json()["error_description"]
+    unknown = caller.using("wrong").get("/projects")
+    assert (unknown.status_code, unknown.json()) == (401, {"message": "401 Unauthorized"})
+
+
 def test_token_works_until_it_expires(caller: Caller, world: World) -> None:
     world.add_token("short", expires_at=NOON + timedelta(seconds=1))
     assert caller.using("short").get("/user").status_code == 200

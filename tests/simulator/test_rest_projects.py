@@ -81,3 +81,16 @@ def test_projects_are_narrowed_by_id(caller: Caller, world: World) -> None:
 def test_membership_leaves_out_what_only_an_admin_sees(caller: Caller, world: World) -> None:
     world.add_project("top/app")
     assert caller.ids("/projects", membership="true") == []
+
+
+def test_what_is_switched_off_is_shown_and_refused(caller: Caller, world: World) -> None:
+    project = world.add_project("top/app")
+    project.deploys = project.merges = project.jobs = False
+    project.merge_method = "ff"
+    shown = caller.get("/projects/top%2Fapp").json()
+    assert (shown["jobs_enabled"], shown["environments_access_level"]) == (False, "disabled")
+    assert (shown["merge_requests_enabled"], shown["merge_method"]) == (False, "ff")
+    for part in ("environments", "deployments", "merge_requests"):
+        assert caller.get(f"/projects/top%2Fapp/{part}").status_code == 403
+    told = caller.ask('{ project(fullPath: "top/app") { environments { nodes { id } } } }')
+    assert told == {"project": {"environments": None}}

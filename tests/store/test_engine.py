@@ -229,14 +229,14 @@ def test_writers_of_many_threads_lose_no_count(store_url: str) -> None:
 KILLED_WHILE_SAVING = dedent(
     """
     import sys
-    from exporter.store import Store, readings
+    from exporter.store import Store, counting
     from tests.store.facts import TOP, save, seen
 
     def stop(*_):
         print("in the middle", flush=True)
         sys.stdin.read()
 
-    readings._count = stop
+    counting.count = stop
     with Store.open(sys.argv[1]) as store:
         save(store, [seen(number, number) for number in range(1, 20_001)], groups=[TOP])
     """

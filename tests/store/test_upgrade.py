@@ -42,6 +42,9 @@ def test_a_database_from_before_replicas_keeps_its_facts(store_url: str) -> None
         link(store, {2: [8]})
         assert store.revisions.since(0)[1] == {APP}
         assert linked_to(stored(store)) == {1: {7}, 2: {8}}
+        # GitLab told all links of former versions.
+        linked = store.provenance.deployments([APP], 0, 10)
+        assert {each.found_by for one in linked for each in one.merge_requests} == {"gitlab"}
     with Store.open(store_url) as store:
         assert store.leadership.hold()
         assert store.leadership.term == (4 if store.shared else None)

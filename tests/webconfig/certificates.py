@@ -34,17 +34,32 @@ class Authority:
         return self.certificate.public_bytes(Encoding.PEM).decode()
 
     def issue(
-        self, name: str, *alternatives: x509.GeneralName, password: str | None = None
+        self,
+        name: str,
+        *alternatives: x509.GeneralName,
+        password: str | None = None,
+        begin: timedelta = -timedelta(hours=1),
+        lasting: timedelta = timedelta(days=2),
     ) -> tuple[str, str]:
-        """Return a new certificate and its key, encrypted where there is a password."""
+        """Return a new certificate and its key, encrypted where there is a password.
+
+        It is valid from ``begin``, counted from now on.
+        """
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        certificate = self._sign(subject, key.public_key(), alternatives)
+        certificate = self._sign(
+            subject, key.public_key(), alternatives, begin=begin, lasting=lasting
+        )
         encryption = BestAvailableEncryption(password.encode()) if password else NoEncryption()
         return (
             certificate.public_bytes(Encoding.PEM).decode(),
             key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption).decode(),
         )
+
+    def own(self) -> tuple[str, str]:
+        """Return its own certificate, which is signed by itself, and the key of it."""
+        key = self._key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        return self.pem(), key.decode()
 
     def _sign(
         self,
@@ -53,16 +68,18 @@ class Authority:
         alternatives: tuple[x509.GeneralName, ...] = (),
         *,
         authority: bool = False,
+        begin: timedelta = -timedelta(hours=1),
+        lasting: timedelta = timedelta(days=2),
     ) -> x509.Certificate:
-        begin = datetime.now(UTC) - timedelta(hours=1)
+        valid_from = datetime.now(UTC) + begin
         builder = (
             x509.CertificateBuilder()
             .subject_name(subject)
             .issuer_name(self._name)
             .public_key(key)
             .serial_number(x509.random_serial_number())
-            .not_valid_before(begin)
-            .not_valid_after(begin + timedelta(days=2))
+            .not_valid_before(valid_from)
+            .not_valid_after(valid_from + lasting)
             .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
         )
         if alternatives:
