@@ -28,7 +28,8 @@ class Estimate:
     ``requests_made``. ``graphql`` says that GitLab tells of many projects and deployments at once.
     The next six are about the first poll, which stores ``deployments``; ``first_poll_deviation`` is
     by which share its requests may well be fewer or more, because not all projects were looked at,
-    and ``per_second`` how many it makes a second, because of ``limited_by``.
+    and ``per_second`` how many it makes a second, because of ``limited_by``. ``comparisons`` of
+    commits are asked for by it and the next ones, where ``lead_time.missing_links`` says so.
     ``requests_per_hour`` is the average afterwards, with ``deployments_per_hour``. Memory is in
     bytes. The last two are as they will be when everything younger than ``poll.retention`` is
     stored.
@@ -45,6 +46,7 @@ class Estimate:
     per_second: float
     limited_by: str
     deployments: int
+    comparisons: int
     requests_per_hour: float
     deployments_per_hour: float
     series: int
@@ -103,6 +105,8 @@ def _reckon(settings: Settings, estate: Estate, budget: _TimedBudget) -> Estimat
     seconds, per_second, limited_by = _time(settings, poll, latency, budget.limit)
     shown = series(estate, settings, since)
     pace = _deployments_per_hour(estate)
+    # In the long run each deployment without merge requests is compared once.
+    unlinked = poll.comparisons / poll.deployments if poll.deployments else 0.0
     retention = settings.effective_retention.timedelta
     in_the_end = max(poll.deployments, pace * (retention / timedelta(hours=1)))
     return Estimate(
@@ -117,7 +121,8 @@ def _reckon(settings: Settings, estate: Estate, budget: _TimedBudget) -> Estimat
         per_second=per_second,
         limited_by=limited_by,
         deployments=round(poll.deployments),
-        requests_per_hour=requests_per_hour(estate, settings),
+        comparisons=round(poll.comparisons),
+        requests_per_hour=requests_per_hour(estate, settings) + pace * unlinked,
         deployments_per_hour=pace,
         series=round(shown),
         max_series=settings.metrics.max_series,
@@ -153,7 +158,7 @@ def _time(
     if latency:
         rates.append((gitlab.concurrency / latency, "GitLab's answers and gitlab.concurrency"))
     rate, reason = min(rates)
-    beside = poll.of_projects + poll.of_links
+    beside = poll.requests - poll.before
     return poll.before / one_by_one + beside / rate, rate, reason
 
 

@@ -14,6 +14,7 @@ from exporter.gitlab.graphql import QUERIES_A_REQUEST
 from exporter.gitlab.linked import LinkQueries
 from exporter.gitlab.multiplex import MOST, Allowance, Query, fitting
 from exporter.instant import Instant
+from exporter.poller.gaps import ASKED_A_POLL
 
 MODELS = 5000
 """Projects that are gone through one by one; they stand for more."""
@@ -25,6 +26,7 @@ class FirstPoll:
 
     ``before`` is asked one after the other, the rest side by side. ``deployments`` are stored.
     ``deviation`` is by which share it may be less or more: two standard errors of the sample.
+    ``comparisons`` of commits are asked for by the first polls, where that is configured.
     """
 
     before: int
@@ -32,11 +34,13 @@ class FirstPoll:
     of_links: float
     deployments: float
     deviation: float
+    comparisons: float = 0.0
 
     @property
     def requests(self) -> float:
         """How many requests it is."""
-        return self.before + self.of_projects + self.of_links
+        compared = min(self.comparisons, ASKED_A_POLL)
+        return self.before + self.of_projects + self.of_links + compared
 
 
 def first_poll(estate: Estate, settings: Settings, since: Instant) -> FirstPoll:
@@ -65,6 +69,12 @@ def first_poll(estate: Estate, settings: Settings, since: Instant) -> FirstPoll:
         of_links=of_links * scale,
         deployments=sum(flow.since(since) for one in copies for flow in one.flows) * scale,
         deviation=_deviation(sample, estate.scope.projects),
+        comparisons=sum(
+            estate.unlinked(flow.tier) * flow.since(since) for one in copies for flow in one.flows
+        )
+        * scale
+        if settings.lead_time.missing_links == "compare"
+        else 0.0,
     )
 
 

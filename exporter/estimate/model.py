@@ -136,6 +136,14 @@ class Estate:
         """Whether each project was looked at."""
         return len(self.models) >= self.scope.projects
 
+    def linking_of(self, tier: str) -> Linking:
+        """Return how often deployments of a tier bring merge requests, as of others if unknown."""
+        return self.linking.get(tier) or next(iter(self.linking.values()), Linking())
+
+    def unlinked(self, tier: str) -> float:
+        """Return the share of deployments of a tier that bring none."""
+        return self.linking_of(tier).none_of(1)
+
     def copies(self, most: int) -> list[ProjectModel]:
         """Return a model for each project, or so many at most that stand for all."""
         if not self.models:

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from exporter.estimate.estimate import Estimate
 from exporter.estimate.memory import MEGABYTE
+from exporter.poller.gaps import ASKED_A_POLL
 
 
 def as_json(one: Estimate) -> str:
@@ -40,6 +41,11 @@ def as_text(one: Estimate) -> str:
         lines.append(
             "note: this GitLab's GraphQL does not tell of many projects and deployments at once,"
             " so each is asked for by itself"
+        )
+    if one.comparisons:
+        lines.append(
+            f"note: lead_time.missing_links: compare asks for {one.comparisons:,} comparisons of"
+            f" commits besides, {ASKED_A_POLL} a poll"
         )
     if one.series > one.max_series:
         lines.append(

@@ -11,7 +11,7 @@ from random import Random
 
 from exporter.config import Settings
 from exporter.estimate.first_poll import MODELS
-from exporter.estimate.model import Estate, Flow, Linking, ProjectModel
+from exporter.estimate.model import Estate, Flow, ProjectModel
 from exporter.instant import Instant, microseconds
 from exporter.metrics.series import OF_BEFORE, OF_CURRENT
 
@@ -93,16 +93,11 @@ def _of(
         if not flows:
             continue
         total += 2 if any(flow.since(since) >= 0.5 for flow in flows) else 1
-        linking = estate.linking.get(tier) or _usual(estate)
+        linking = estate.linking_of(tier)
         for window in windows:
             absent = prod(linking.none_of(_linking(flow, window, settings)) for flow in flows)
             total += window.besides + (1 - absent) * len(settings.metrics.percentiles)
     return total
-
-
-def _usual(estate: Estate) -> Linking:
-    """Return what is known of other tiers."""
-    return next(iter(estate.linking.values()), Linking())
 
 
 def _linking(flow: Flow, window: _Window, settings: Settings) -> float:

@@ -12,7 +12,7 @@ from datetime import UTC, date, tzinfo
 from exporter.config import Settings
 from exporter.dora.arithmetic import quantile
 from exporter.dora.calendar import day_of
-from exporter.dora.facts import MergeRequest
+from exporter.dora.facts import LinkMethod, MergeRequest
 from exporter.explain.facts import TracedDeployment
 from exporter.gitlab.dora import Metric
 from exporter.instant import MICROSECONDS
@@ -22,8 +22,9 @@ from exporter.instant import MICROSECONDS
 class Rules:
     """How a number is computed.
 
-    ``overrides`` says that the configuration's tiers count, and ``negative`` that a deployment
-    before the merge keeps its negative time.
+    ``overrides`` says that the configuration's tiers count, ``compared`` that merge requests do
+    that were found by comparing commits, and ``negative`` that a deployment before the merge keeps
+    its negative time.
     """
 
     daily_medians: bool
@@ -32,6 +33,7 @@ class Rules:
     excluded_authors: frozenset[str]
     zone: tzinfo
     overrides: bool
+    compared: bool
     negative: bool = False
 
     @classmethod
@@ -45,6 +47,7 @@ class Rules:
             excluded_authors=frozenset(lead_time.exclude_authors),
             zone=settings.timezone,
             overrides=True,
+            compared=True,
         )
 
 
@@ -55,6 +58,7 @@ GITLABS = Rules(
     excluded_authors=frozenset(),
     zone=UTC,
     overrides=False,
+    compared=False,
 )
 """GitLab's own, but that a project may count the merge requests of some branches only."""
 
@@ -105,6 +109,8 @@ def _lead_time(
     deployment: TracedDeployment, merge_request: MergeRequest, rules: Rules
 ) -> float | None:
     if merge_request.merged_at is None or merge_request.author in rules.excluded_authors:
+        return None
+    if merge_request.found_by is not LinkMethod.GITLAB and not rules.compared:
         return None
     if rules.branches and merge_request.target_branch not in rules.branches:
         return None

@@ -13,7 +13,7 @@ from enum import StrEnum
 from itertools import combinations
 
 from exporter.dora.calendar import day_begins, day_of
-from exporter.dora.facts import Group, Project
+from exporter.dora.facts import Group, LinkMethod, Project
 from exporter.explain.facts import TracedDeployment
 from exporter.gitlab.dora import ByDay, Metric
 from exporter.instant import Instant, microseconds
@@ -37,6 +37,7 @@ class Reason(StrEnum):
     FIRST_DEPLOYMENT = "first_deployment"
     EXCLUDE_AUTHORS = "exclude_authors"
     TARGET_BRANCHES = "target_branches"
+    MISSING_LINKS = "missing_links"
     TIMEZONE = "timezone"
     TIER_OVERRIDES = "tier_overrides"
     NEGATIVE_LEAD_TIME = "negative_lead_time"
@@ -58,6 +59,7 @@ MEANING = {
     " of an environment's first deployment",
     Reason.EXCLUDE_AUTHORS: "lead_time.exclude_authors; GitLab counts every author",
     Reason.TARGET_BRANCHES: "lead_time.target_branches; GitLab counts other branches",
+    Reason.MISSING_LINKS: "lead_time.missing_links: compare; GitLab links no merge request there",
     Reason.TIMEZONE: "timezone; GitLab's days are those of UTC",
     Reason.TIER_OVERRIDES: "environments.tier_overrides; GitLab has another tier for the"
     " environment",
@@ -203,6 +205,13 @@ class Explainer:
         if branches != ours.branches:
             yield Reason.TARGET_BRANCHES, _with_rules(branches=branches)
         near = {one.id for one in _near(case, cell)}
+        if any(
+            each.found_by is not LinkMethod.GITLAB
+            for one in case.deployments
+            if one.id in near
+            for each in one.merge_requests
+        ):
+            yield Reason.MISSING_LINKS, _with_rules(compared=False)
         if not ours.include_first and any(one.first for one in case.deployments if one.id in near):
 
             def first(each: Case) -> Case:

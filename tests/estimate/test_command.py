@@ -75,6 +75,24 @@ def test_many_groups_and_projects_take_no_more_requests(tmp_path: Path) -> None:
         assert len(gitlab.requests) <= MOST_REQUESTS
 
 
+def test_comparisons_of_commits_are_told(
+    tmp_path: Path, world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = "groups: [acme]\nlead_time: {missing_links: compare}"
+    told = []
+    with SimulatedGitLab(world) as gitlab:
+        for one in ("groups: [acme]", more):
+            file = configuration(tmp_path, gitlab.url, one)
+            assert cli.main(["check-config", file, "--estimate", "--json"]) == 0
+            told.append(json.loads(capsys.readouterr().out))
+        assert cli.main(["check-config", file, "--estimate"]) == 0
+    without, compared = told
+    assert without["comparisons"] == 0 < compared["comparisons"] < compared["deployments"]
+    assert without["first_poll_requests"] < compared["first_poll_requests"]
+    assert without["requests_per_hour"] < compared["requests_per_hour"]
+    assert f"asks for {compared['comparisons']:,} comparisons" in capsys.readouterr().out
+
+
 def test_too_many_series_are_told(
     tmp_path: Path, world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -80,6 +80,22 @@ def test_branches(both: Licensed) -> None:
     assert both.reasons() == {(LEAD_TIME, "2026-02-27"): [Reason.TARGET_BRANCHES]}
 
 
+def test_merge_requests_that_gitlab_does_not_link(both: Licensed) -> None:
+    app = add_app(both.world)
+    one = deploy(both.world, app, ago=3 * DAY)
+    both.poll(GITLABS)
+    both.corrupt(
+        "INSERT INTO merge_requests VALUES (?, 1, ?, 'main', 'ada')",
+        app.project.id,
+        from_datetime(both.clock.ago(days=3, hours=2)),
+    )
+    both.corrupt(
+        "INSERT INTO deployment_merge_requests (deployment_id, iid, method) VALUES (?, 1, 1)",
+        one.id,
+    )
+    assert both.reasons() == {(LEAD_TIME, "2026-02-27"): [Reason.MISSING_LINKS]}
+
+
 def test_days_of_another_zone(both: Licensed) -> None:
     app = add_app(both.world)
     evening = datetime(2026, 2, 20, 20, tzinfo=UTC)
