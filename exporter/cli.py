@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from threading import Event
 from typing import NoReturn
@@ -22,11 +23,13 @@ from exporter.doctor import Examination
 from exporter.doctor.examination import MOST_PROJECTS
 from exporter.front.messages import IDLE_SECONDS, LOOPBACK
 from exporter.front.process import Front, FrontError
+from exporter.gitlab import GitLabError
 from exporter.logs import FORMATS, LEVELS, Redactor, configure, unexpected_errors_logged
 from exporter.memory import map_large_blocks
 from exporter.poller.progress import Progress
 from exporter.service import Service
 from exporter.store import StoreError
+from exporter.verify import VerifyError, as_table, verify
 from exporter.web.connection import let_open_files
 from exporter.web.server import ListenAddress, ListenError, listen, new_server, serve
 from exporter.webconfig import WebConfig
@@ -36,6 +39,9 @@ log = logging.getLogger(__name__)
 CONFIG_FILE = Path("config.yaml")
 LISTEN_ADDRESS = ":10143"
 DEMO_LISTEN_ADDRESS = "127.0.0.1:10143"
+
+NOT_LICENSED = 3
+"""Exit code of ``verify`` where GitLab has nothing to compare with."""
 
 _PATIENCE = 5.0
 """Seconds that running polls get to end after the signal; open web requests had theirs before."""
@@ -53,8 +59,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ConfigError as error:
         for message in error.messages:
             print(message, file=sys.stderr)
-    except (StoreError, ListenError, BackfillError, FrontError) as error:
+    except (StoreError, ListenError, BackfillError, FrontError, VerifyError) as error:
         print(error, file=sys.stderr)
+    except GitLabError as error:
+        print(f"GitLab: {error}", file=sys.stderr)
     except KeyboardInterrupt:  # before serving began
         return 130
     return 1
@@ -73,6 +81,11 @@ def _parser() -> argparse.ArgumentParser:
         ("check-config", _check_config, "read the configuration, say what is wrong with it"),
         ("doctor", _doctor, "look at GitLab, say what keeps the numbers from being right"),
         ("backfill", _backfill, "write the stored history as OpenMetrics text, for promtool"),
+        (
+            "verify",
+            _verify,
+            "compare with GitLab's own DORA metrics, where it has them",
+        ),
         ("demo", _demo, "try it: a simulated GitLab on this machine, polled and served"),
     ):
         one = commands.add_parser(name, help=summary, description=summary, allow_abbrev=False)
@@ -85,11 +98,15 @@ def _parser() -> argparse.ArgumentParser:
                 type=Path,
                 help=f"configuration (default: {CONFIG_FILE} if it is there, else the environment)",
             )
+        if name == "check-config":
+            _add_check_config(one)
+        if name == "verify":
+            _add_verify(one)
         if name == "backfill":
             _add_backfill(one)
         elif name == "doctor":
             _add_doctor(one)
-        else:
+        elif name != "verify":
             one.add_argument(
                 "--web.config.file",
                 dest="web_config_file",
@@ -110,6 +127,36 @@ def _parser() -> argparse.ArgumentParser:
         one.add_argument("--log.level", dest="log_level", choices=LEVELS, default="info")
         one.add_argument("--log.format", dest="log_format", choices=FORMATS, default="logfmt")
     return parser
+
+
+def _add_check_config(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--estimate",
+        action="store_true",
+        help="ask GitLab a few things, and tell what polling will cost: requests, time, series and"
+        " memory",
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="tell the estimate as JSON (with --estimate)"
+    )
+
+
+def _add_verify(parser: argparse.ArgumentParser) -> None:
+    for name, which, default in (
+        ("--start", "first", "29 days before the last"),
+        ("--end", "last", "today, in UTC"),
+    ):
+        parser.add_argument(
+            name,
+            type=_day,
+            metavar="YYYY-MM-DD",
+            help=f"the {which} day to compare (default: {default})",
+        )
+    parser.add_argument(
+        "--each-project",
+        action="store_true",
+        help="compare each project in scope, not only the configured projects and groups",
+    )
 
 
 def _add_doctor(parser: argparse.ArgumentParser) -> None:
@@ -158,6 +205,13 @@ def _label(text: str) -> tuple[str, str]:
         return extra_label(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no day such as 2026-03-01") from None
 
 
 def _number(text: str) -> int:
@@ -213,7 +267,19 @@ def _check_config(options: argparse.Namespace) -> int:
     settings, web_config = _configuration(options)
     for warning in _warnings(settings, web_config):
         print(f"warning: {warning}", file=sys.stderr)
-    print("configuration is valid")
+    if options.json and not options.estimate:
+        print("--json: only an estimate is told as JSON; add --estimate", file=sys.stderr)
+        return 1
+    if not options.json:
+        print("configuration is valid")
+    if options.estimate:
+        # Nobody else needs it.
+        from exporter.estimate import as_json, as_text, estimate  # noqa: PLC0415
+
+        token = settings.gitlab.token_source()
+        configure("warning", options.log_format, lambda: (*settings.secrets(), *token.known()))
+        told = estimate(settings, token, SystemClock())
+        print(as_json(told) if options.json else as_text(told))
     return 0
 
 
@@ -290,6 +356,30 @@ def _backfill(options: argparse.Namespace) -> int:
         signal.signal(signal.SIGTERM, usual)
     log.info("wrote %d samples to %s", samples, options.output)
     return 0
+
+
+def _verify(options: argparse.Namespace) -> int:
+    settings = _settings(options)
+    end = options.end or datetime.now(UTC).date()
+    start = options.start or end - timedelta(days=29)
+    if start > end:
+        print("--start: it lies after --end", file=sys.stderr)
+        return 1
+    token = settings.gitlab.token_source()
+    configure(options.log_level, options.log_format, lambda: (*settings.secrets(), *token.known()))
+    found = verify(
+        settings, token, SystemClock(), start=start, end=end, each_project=options.each_project
+    )
+    if not found.subjects:
+        print(
+            f"{settings.gitlab.url} computes no DORA metrics of its own, or shows none to this"
+            " token: that takes GitLab Ultimate and the role Reporter. There is nothing to compare"
+            f" for {', '.join(found.unlicensed)}.",
+            file=sys.stderr,
+        )
+        return NOT_LICENSED
+    print(as_table(found))
+    return 1 if found.unexplained else 0
 
 
 def _end(number: int, _frame: object) -> NoReturn:

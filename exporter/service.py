@@ -11,15 +11,14 @@ from typing import Self
 from starlette.applications import Starlette
 
 from exporter.api import Access, DoraApi, GitLabAccess, OpenAccess
+from exporter.asking import new_client, token_of
 from exporter.clock import Clock, SystemClock
-from exporter.config import Settings, TokenError, TokenSource
+from exporter.config import Settings, TokenSource
 from exporter.gitlab import (
     Budget,
     Callers,
-    Client,
     GitLabSource,
     StoppedError,
-    UnauthorizedError,
     token_expires_at,
 )
 from exporter.instant import microseconds
@@ -98,17 +97,14 @@ class Service:
             ssl_verify=settings.gitlab.verification,
             timeout=min(settings.gitlab.timeout.seconds, _CALLER_TIMEOUT),
         )
-        self._token = _token_of(token)
-        self.client = Client(
-            settings.gitlab.url,
-            token=self._token,
+        self._token = token_of(token)
+        self.client = new_client(
+            settings,
+            self._token,
             clock=self.clock,
             stop=self._halt,
             budget=self.budget,
             observer=self.status.request,
-            ssl_verify=settings.gitlab.verification,
-            timeout=settings.gitlab.timeout.seconds,
-            connections=settings.gitlab.concurrency,
         )
         self._source = GitLabSource(self.client, self.clock)
         self._renew()
@@ -331,15 +327,3 @@ class Service:
             self.view = self._ledger.view()
             self.exposition.show(self._snapshots.take(self.view))
         give_back()
-
-
-def _token_of(source: TokenSource) -> Callable[[], str]:
-    """Return how GitLab's client gets the token; a file that went bad refuses the request."""
-
-    def token() -> str:
-        try:
-            return source.current()
-        except TokenError as error:
-            raise UnauthorizedError("; ".join(error.messages)) from None
-
-    return token

@@ -109,6 +109,14 @@ def test_events_are_hints_and_no_facts() -> None:
     assert breaches(in_room("exporter.poller"), "exporter.webhook") == []
 
 
+def test_what_is_estimated_or_verified_is_asked_by_hand() -> None:
+    """Only the command imports these rooms, and the estimate needs no store."""
+    rooms = ("exporter.estimate", "exporter.verify")
+    others = [path for path in outside(*rooms) if name_of(path) != "exporter.cli"]
+    assert breaches(others, *rooms) == []
+    assert breaches(in_room("exporter.estimate"), "exporter.store", "exporter.service") == []
+
+
 def test_the_doctor_only_looks() -> None:
     """It asks GitLab, and touches neither the store nor what polls into it."""
     allowed = (

@@ -63,6 +63,8 @@ class Budget:
         self._open = 0
         self.remaining: int | None = None
         """What GitLab last said is left of its limit, None while it said nothing."""
+        self.limit: float | None = None
+        """Requests a minute that GitLab last said to allow, None while it said nothing."""
 
     def spend(self) -> None:
         """Wait until one more request may start; tell its end to :meth:`ended`.
@@ -92,8 +94,10 @@ class Budget:
     def observe(self, status: int, headers: Mapping[str, str]) -> None:
         """Learn from the headers of an answer."""
         remaining = _number(headers.get("RateLimit-Remaining"))
-        kept = self._reserve * max(_number(headers.get("RateLimit-Limit")) or 0, 0)
+        limit = _number(headers.get("RateLimit-Limit"))
+        kept = self._reserve * max(limit or 0, 0)
         with self._lock:
+            self.limit = self.limit if limit is None else limit
             self._learn_time(headers.get("Date"))
             if remaining is not None:
                 self.remaining = int(remaining)

@@ -32,7 +32,7 @@ _SHOWN = 100
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
-_PROJECTS_A_QUERY = 40
+PROJECTS_A_QUERY = 40
 """A project costs about 4 of GitLab's 250 points of complexity."""
 
 
@@ -56,15 +56,7 @@ def discover_group(
         GitLabError: if the group is not there for the token, or GitLab fails.
     """
     root = read(GroupAnswer, client.get(f"/groups/{quote(str(group), safe='')}"), "group")
-    parameters: dict[str, object] = {
-        "include_subgroups": str(include_subgroups).lower(),
-        "with_shared": "false",
-        "simple": "true",
-        "order_by": "id",
-        "sort": "asc",
-    }
-    if not archived:
-        parameters["archived"] = "false"
+    parameters = list_of_projects(include_subgroups=include_subgroups, archived=archived)
     projects: dict[int, str] = {}
     groups = {root.id: root.full_path}
     items = client.items(f"/groups/{root.id}/projects", **parameters)
@@ -87,6 +79,18 @@ def discover_group(
         inside |= below
         whole = whole and all_below
     return Discovered(projects, inside, whole=whole)
+
+
+def list_of_projects(*, include_subgroups: bool, archived: bool) -> dict[str, object]:
+    """Return the parameters with which the projects of a group are listed."""
+    parameters: dict[str, object] = {
+        "include_subgroups": str(include_subgroups).lower(),
+        "with_shared": "false",
+        "simple": "true",
+        "order_by": "id",
+        "sort": "asc",
+    }
+    return parameters if archived else parameters | {"archived": "false"}
 
 
 def _readable(model: type[_Model], items: Sequence[Any], what: str) -> list[_Model]:
@@ -149,7 +153,7 @@ def discover_many(client: Client, entries: Sequence[str | int]) -> dict[str | in
         may have moved, or not exist, or this GitLab may answer no GraphQL.
     """
     found: dict[str | int, Discovered] = {}
-    for some in in_batches(entries, _PROJECTS_A_QUERY):
+    for some in in_batches(entries, PROJECTS_A_QUERY):
         try:
             (data,) = client.graphql([_projects_query(some)])
         except (RefusedError, TransientError) as error:

@@ -96,7 +96,7 @@ class Multiplex:
         answers: list[Any] = [None] * len(queries)
         left = list(range(len(queries)))
         while left:
-            number, full = _fitting([queries[one] for one in left], self._allowance.most)
+            number, full = fitting([queries[one] for one in left], self._allowance.most)
             some, left = left[:number], left[number:]
             late = []
             told = self._ask([queries[one] for one in some], full=full)
@@ -134,8 +134,13 @@ class Multiplex:
         log.info("GraphQL is asked for less at a time for a while: %s", reason)
 
 
-def _fitting(queries: Sequence[Query], most: int) -> tuple[int, bool]:
-    """Return how many of the first queries fit into a request, one at least, and whether full."""
+def fitting(queries: Sequence[Query], most: int) -> tuple[int, bool]:
+    """Return how many of the first queries fit into a request, one at least, and whether full.
+
+    Args:
+        queries: that are left to ask.
+        most: what those of a request may weigh.
+    """
     text = weight = 0
     for number, one in enumerate(queries):
         text += len(one.text)

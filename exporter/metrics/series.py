@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 
 from exporter.metrics.snapshot import Row, Snapshot
 
-_OF_CURRENT = 3
+OF_CURRENT = 3
 """Series of a trailing window besides its percentiles: deployments, per day, merge requests."""
 
-_OF_BEFORE = 2
+OF_BEFORE = 2
 """Of the window before: deployments and merge requests."""
 
 
@@ -37,7 +37,7 @@ class SeriesCount:
 
     def _add(self, level: str, row: Row) -> None:
         series = 1 if row.last_deployment is None else 2
-        for periods, besides in ((row.current, _OF_CURRENT), (row.before, _OF_BEFORE)):
+        for periods, besides in ((row.current, OF_CURRENT), (row.before, OF_BEFORE)):
             for window, period in periods.items():
                 of_window = besides + len(period.lead_time)
                 series += of_window

@@ -24,7 +24,7 @@ from exporter.store import Discovered, Store
 
 log = logging.getLogger(__name__)
 
-_MANY = 10
+MANY = 10
 """From so many listed projects on, one question for all is cheaper than one for each."""
 
 
@@ -99,7 +99,7 @@ class Discovery:
     def _many(self, due: set[str]) -> dict[str, Discovered]:
         """Look for listed projects together where they are many; return what was found."""
         entries = [one for one in self._settings.projects if f"project:{one}" in due]
-        if len(entries) < _MANY:
+        if len(entries) < MANY:
             return {}
         found = discover_many(self._client, entries)
         return {f"project:{entry}": one for entry, one in found.items()}

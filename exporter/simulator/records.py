@@ -27,6 +27,12 @@ class Features:
             what comes after it times out. None for any.
         graphql_late_status: How a time-out is told: 503 for the request, or 200 with an error in
             each query that is late.
+        dora: Whether the instance is licensed for GitLab's own DORA metrics.
+        dora_status: How it refuses them without a license: 401, or 404 of an edition without them.
+        dora_payload: Form of an element: `key_value` of 13.10, `both` of 13.11, `date_value` since.
+        dora_lag_seconds: After a deployment, until its day is computed.
+        dora_since: Deployments that finished before were never computed; None for all.
+        dora_negative: Whether a deployment before the merge counts with its negative time.
     """
 
     version: str = "18.6.0-sim"
@@ -41,6 +47,12 @@ class Features:
     max_graphql_complexity: int = 250
     graphql_points_in_time: int | None = None
     graphql_late_status: int = 200
+    dora: bool = False
+    dora_status: int = 401
+    dora_payload: str = "date_value"
+    dora_lag_seconds: int = 300
+    dora_since: datetime | None = None
+    dora_negative: bool = False
 
 
 @dataclass(eq=False)

@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from exporter.simulator import (
     rest_deployments,
+    rest_dora,
     rest_environments,
     rest_groups,
     rest_instance,
@@ -41,6 +42,7 @@ HANDLERS: Final[dict[str, Handler]] = {
         rest_deployments.deployment_merge_requests
     ),
     "/projects/:id/merge_requests": rest_deployments.merge_requests,
+    "/projects/:id/dora/metrics": rest_dora.project_metrics,
     "/projects/:id/repository/compare": rest_repository.compare,
     "/projects/:id/members/all/:user_id": rest_groups.project_member,
     "/groups": rest_groups.groups,
@@ -48,6 +50,7 @@ HANDLERS: Final[dict[str, Handler]] = {
     "/groups/:id/projects": rest_projects.group_projects,
     "/groups/:id/subgroups": rest_groups.subgroups,
     "/groups/:id/descendant_groups": rest_groups.descendant_groups,
+    "/groups/:id/dora/metrics": rest_dora.group_metrics,
     "/groups/:id/members/all/:user_id": rest_groups.group_member,
 }
 
