@@ -24,12 +24,13 @@ from exporter.doctor.examination import MOST_PROJECTS
 from exporter.front.messages import IDLE_SECONDS, LOOPBACK
 from exporter.front.process import Front, FrontError
 from exporter.gitlab import GitLabError
-from exporter.logs import FORMATS, LEVELS, Redactor, configure
+from exporter.logs import FORMATS, LEVELS, Redactor, configure, unexpected_errors_logged
 from exporter.memory import map_large_blocks
 from exporter.poller.progress import Progress
 from exporter.service import Service
 from exporter.store import StoreError
 from exporter.verify import VerifyError, as_table, verify
+from exporter.web.connection import let_open_files
 from exporter.web.server import ListenAddress, ListenError, listen, new_server, serve
 from exporter.webconfig import WebConfig
 
@@ -295,6 +296,7 @@ def _run(options: argparse.Namespace) -> int:
     )
     for warning in _warnings(settings, web_config):
         log.warning("%s", warning)
+    let_open_files()
     listener, address = listen(options.listen_address)
     with (
         listener,
@@ -306,7 +308,8 @@ def _run(options: argparse.Namespace) -> int:
         ) as front,
     ):
         service = Service(settings, token, webhook_secret=webhook_secret)
-        return _serve_behind(front, service, address)
+        with unexpected_errors_logged():
+            return _serve_behind(front, service, address)
 
 
 def _doctor(options: argparse.Namespace) -> int:

@@ -4,9 +4,13 @@ import json
 import logging
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Literal, TextIO
+
+log = logging.getLogger(__name__)
 
 REDACTED = "[redacted]"
 LEVELS = ("debug", "info", "warning", "error")
@@ -199,3 +203,31 @@ def configure(
     root.setLevel(number)
     for name in _QUIET:
         logging.getLogger(name).setLevel(max(number, logging.WARNING))
+
+
+@contextmanager
+def unexpected_errors_logged() -> Iterator[None]:
+    """Log what ends the program, or a thread of it, as all else is logged: without secrets.
+
+    Raises:
+        SystemExit: in place of an error that ends the program.
+    """
+    usual = threading.excepthook
+    threading.excepthook = _log_end_of_thread
+    try:
+        yield
+    except Exception:
+        log.critical("an unexpected error ends the exporter, please report it", exc_info=True)
+        raise SystemExit(1) from None
+    finally:
+        threading.excepthook = usual
+
+
+def _log_end_of_thread(end: threading.ExceptHookArgs) -> None:
+    if end.exc_type is SystemExit or end.exc_value is None:
+        return
+    log.critical(
+        "an unexpected error ends a thread, please report it",
+        extra=fields(thread=end.thread.name if end.thread else None),
+        exc_info=end.exc_value,
+    )

@@ -38,7 +38,7 @@ from exporter.poller import (
     Status,
     TokenExpiry,
 )
-from exporter.store import Store
+from exporter.store import Store, UnusableError
 from exporter.web.app import create_app
 from exporter.webhook import PATH, Receiver
 
@@ -68,7 +68,7 @@ class Service:
             clock: the machine's own if None.
 
         Raises:
-            StoreError: if the store cannot be opened.
+            StoreError: if the store cannot be opened, or is damaged.
         """
         self.settings = settings
         self.clock = clock or SystemClock()
@@ -129,7 +129,7 @@ class Service:
         self._showing = Lock()
         self._started = False
         self._schedule: Schedule | None = None
-        self._show()
+        self._begin_to_show()
 
     def app(self) -> Starlette:
         """Return the pages."""
@@ -142,7 +142,18 @@ class Service:
         """Poll once, after a discovery if one is due; return whether the poll is complete.
 
         It is not where another exporter on the same database polls.
+
+        Raises:
+            UnusableError: if nothing can be stored.
         """
+        began = self.clock.monotonic()
+        try:
+            return self._poll_all()
+        except UnusableError:
+            self.status.polled(up=False, seconds=self.clock.monotonic() - began)
+            raise
+
+    def _poll_all(self) -> bool:
         if not self.replica.begin_poll():
             return False
         if self._discovery.run_if_due() and self._receiver is not None:
@@ -300,6 +311,15 @@ class Service:
         if self.settings.api.auth == "none":
             return OpenAccess()
         return GitLabAccess(self._callers, self.clock)
+
+    def _begin_to_show(self) -> None:
+        """Show what is stored; where that makes no sense, tell whether the file is damaged."""
+        try:
+            self._show()
+        except Exception:
+            with self.store:
+                self.store.check()
+            raise
 
     def _show(self) -> None:
         """Compute what is shown from what is stored."""

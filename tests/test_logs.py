@@ -2,6 +2,7 @@ import io
 import json
 import logging
 import sys
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -14,6 +15,7 @@ from exporter.logs import (
     fields,
     json_line,
     logfmt,
+    unexpected_errors_logged,
 )
 
 SECRET = "Zq7SecretOfTheTests"
@@ -251,3 +253,32 @@ def test_unknown_levels_and_formats_are_refused(level: str, log_format: str) -> 
     """And the message says what is allowed."""
     with pytest.raises(ValueError, match="write"):
         configure(level, log_format)  # type: ignore[arg-type]
+
+
+def test_unexpected_errors_are_lines_without_secrets() -> None:
+    stream = io.StringIO()
+    configure("info", "logfmt", [SECRET], stream=stream)
+    usual = threading.excepthook
+
+    def fail() -> None:
+        raise RuntimeError(SECRET)
+
+    def fail_twice() -> None:
+        with unexpected_errors_logged():
+            beside = threading.Thread(target=fail, name="beside")
+            beside.start()
+            beside.join()
+            fail()
+
+    with pytest.raises(SystemExit) as ended:
+        fail_twice()
+    assert ended.value.code == 1
+    assert ended.value.__suppress_context__
+    assert threading.excepthook is usual
+    of_thread, of_all = stream.getvalue().splitlines()
+    assert "ends a thread" in of_thread
+    assert "thread=beside" in of_thread
+    assert "ends the exporter" in of_all
+    for line in (of_thread, of_all):
+        assert "RuntimeError: [redacted]" in line
+        assert SECRET not in line

@@ -9,6 +9,9 @@ import yaml
 
 from exporter.config.errors import KeyPath, Origin, Problem
 
+_MOST_VALUES = 50_000
+"""Values of a document; aliases could make as many of a few lines as there are atoms."""
+
 _VARIABLE = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)\}")
 _KINDS: dict[str, Callable[[str], object]] = {
     "tag:yaml.org,2002:null": lambda text: None,  # noqa: ARG005
@@ -123,11 +126,17 @@ class _Reader:
         self._name = name
         self._environ = environ
         self._open: set[int] = set()
+        self._values = 0
 
     def value(self, node: yaml.Node, path: KeyPath) -> object:
         """The node's value; None where a problem was noted instead."""
         if id(node) in self._open:
             self._note(node, path, "an alias must not contain itself")
+            return None
+        self._values += 1
+        if self._values > _MOST_VALUES:
+            if self._values == _MOST_VALUES + 1:
+                self._note(node, path, "too many values, perhaps by aliases within aliases")
             return None
         self._open.add(id(node))
         try:

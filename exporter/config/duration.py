@@ -11,6 +11,8 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 EXAMPLES = "write for example 30s, 5m, 1h, 95d"
 LONGEST = timedelta(days=100 * 365)
 
+_LONGEST_SHOWN = 80
+
 # Prometheus' own rule: each unit at most once, the larger before the smaller.
 _PATTERN = re.compile(
     r"(?=[0-9])"
@@ -27,6 +29,10 @@ _UNITS = {
     "s": timedelta(seconds=1),
     "ms": timedelta(milliseconds=1),
 }
+
+
+def _short(text: str) -> str:
+    return repr(text) if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]!r}..."
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +67,16 @@ class Duration:
             return cls(text, timedelta())
         match = _PATTERN.fullmatch(text)
         if match is None:
-            raise ValueError(f"{text!r} is not a duration; {EXAMPLES}")
-        length = sum(
-            (_UNITS[unit] * int(count) for unit, count in match.groupdict().items() if count),
-            timedelta(),
-        )
+            raise ValueError(f"{_short(text)} is not a duration; {EXAMPLES}")
+        try:
+            length = sum(
+                (_UNITS[unit] * int(count) for unit, count in match.groupdict().items() if count),
+                timedelta(),
+            )
+        except OverflowError:
+            length = timedelta.max
         if length > LONGEST:
-            raise ValueError(f"{text!r} is longer than 100y; {EXAMPLES}")
+            raise ValueError(f"{_short(text)} is longer than 100y; {EXAMPLES}")
         return cls(text, length)
 
     def __str__(self) -> str:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 KeyPath = tuple[str | int, ...]
 
+_LONGEST_KEY = 80
+
 
 class ConfigError(Exception):
     """The configuration cannot be used.
@@ -62,5 +64,11 @@ class Problem:
 
 def dotted(path: KeyPath) -> str:
     """Write a path as users name it, such as ``groups[0].path``."""
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{_key(part)}" for part in path)
     return text.removeprefix(".")
+
+
+def _key(text: str) -> str:
+    """A key as messages show it: whatever it is, short and on one line."""
+    short = text if len(text) <= _LONGEST_KEY else f"{text[:_LONGEST_KEY]}..."
+    return short if short.isprintable() else repr(short)

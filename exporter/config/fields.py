@@ -184,9 +184,16 @@ def _timezone(value: object) -> ZoneInfo:
 def _file(value: object) -> Path:
     if isinstance(value, str | Path) and str(value) and "\0" not in str(value):
         path = Path(value)
-        if path.is_file():
-            return path
-        if not path.exists():
+        try:
+            if path.is_file():
+                return path
+            there = path.exists()
+        except (OSError, ValueError) as error:  # such as a name that is too long
+            reason = getattr(error, "strerror", None) or "no path"
+            raise refusal(
+                f"{shown(str(value))} is not a file: {reason}; write the path of a file"
+            ) from None
+        if not there:
             raise refusal(f"{shown(str(value))} does not exist; write the path of a file")
     raise refusal(f"{shown(value)} is not a file; write the path of a file")
 

@@ -3,6 +3,7 @@
 Everything else in an answer is ignored, so that oddities of one GitLab version stop no poll.
 """
 
+import re
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
@@ -14,11 +15,37 @@ from exporter.instant import Instant, parse
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
+LARGEST = 2**63 - 1
+"""What a column of GitLab's database holds, and of ours."""
+
+_LONGEST = 8192
+"""Characters of a text. GitLab's longest are full paths: 20 nested groups of 255 each."""
+
+_EARLIEST, _LATEST = parse("1900-01-01T00:00:00Z"), parse("9000-01-01T00:00:00Z")
+"""Times outside would leave what dates can tell, in one time zone or another."""
+
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
+"""What PostgreSQL or UTF-8 cannot hold: JSON can write it, but no name in GitLab has it."""
+
+
+def _text(value: object) -> object:
+    """Let the rest of a text be shown that holds what no database takes."""
+    return _NO_TEXT.sub("\ufffd", value) if isinstance(value, str) else value
+
+
+def _whole(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("not a number")  # noqa: TRY004 - pydantic wants a ValueError
+    return value
+
 
 def _instant(value: object) -> Instant:
     if not isinstance(value, str):
         raise ValueError("not a time")  # noqa: TRY004 - pydantic wants a ValueError
-    return parse(value)
+    instant = parse(value)
+    if not _EARLIEST <= instant <= _LATEST:
+        raise ValueError("no time of a deployment")
+    return instant
 
 
 def _number_of_gid(value: object) -> object:
@@ -35,8 +62,11 @@ def _tier(value: object) -> object:
     return tier if tier in TIERS else None
 
 
+Id = Annotated[int, Field(gt=0, le=LARGEST), BeforeValidator(_whole)]
+Iid = Annotated[int, Field(ge=0, le=LARGEST), BeforeValidator(_whole)]
+Text = Annotated[str, Field(max_length=_LONGEST), BeforeValidator(_text)]
 When = Annotated[Instant, BeforeValidator(_instant)]
-Gid = Annotated[int, BeforeValidator(_number_of_gid)]
+Gid = Annotated[Id, BeforeValidator(_number_of_gid)]
 Tier = Annotated[str | None, BeforeValidator(_tier)]
 
 
@@ -47,19 +77,19 @@ class _Job(BaseModel):
 class EnvironmentName(BaseModel):
     """An environment as a deployment names it."""
 
-    id: int
-    name: str
+    id: Id
+    name: Text
     created_at: When | None = None
 
 
 class DeploymentAnswer(BaseModel):
     """A deployment in REST, which tells neither its own finish nor its tier."""
 
-    id: int
-    iid: int = 0
-    ref: str | None = None
-    sha: str | None = None
-    status: str
+    id: Id
+    iid: Iid = 0
+    ref: Text | None = None
+    sha: Text | None = None
+    status: Text
     created_at: When | None = None
     updated_at: When | None = None
     environment: EnvironmentName
@@ -86,7 +116,7 @@ class EnvironmentAnswer(BaseModel):
     """An environment, in REST, where older versions tell no tier, or in GraphQL."""
 
     id: Gid
-    name: str
+    name: Text
     tier: Tier = None
 
 
@@ -97,37 +127,37 @@ class EnvironmentNode(EnvironmentAnswer):
 
 
 class _Author(BaseModel):
-    username: str
+    username: Text
 
 
 class _MergeRequestAnswer(BaseModel):
     # None has a default: a merge request is read once, and what was not told stays unknown.
-    iid: int
+    iid: Iid
     merged_at: When | None
-    target_branch: str
+    target_branch: Text
     author: _Author | None
 
 
 class _Namespace(BaseModel):
-    id: int
-    full_path: str
-    kind: str = "group"
-    parent_id: int | None = None
+    id: Id
+    full_path: Text
+    kind: Text = "group"
+    parent_id: Id | None = None
 
 
 class ProjectAnswer(BaseModel):
     """A project, in full or simple form."""
 
-    id: int
-    path_with_namespace: str
+    id: Id
+    path_with_namespace: Text
     namespace: _Namespace | None = None
 
 
 class GroupAnswer(BaseModel):
     """A group."""
 
-    id: int
-    full_path: str
+    id: Id
+    full_path: Text
 
 
 class FinishAnswer(BaseModel):

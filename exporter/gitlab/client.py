@@ -138,9 +138,13 @@ class Client:
             if items and items == before:
                 raise BadAnswerError(f"GET {path}: the same page twice")
             before = items
-            following = _following(wanted, response, len(items))
-            total = response.headers.get("X-Total", "")
-            yield Page(items, int(total) if total.isdecimal() else None, following is None)
+            try:
+                following = _following(wanted, response, len(items))
+                total = response.headers.get("X-Total", "")
+                counted = int(total) if total.isdecimal() else None
+            except ValueError:
+                raise BadAnswerError(f"GET {path}: no page is where its headers point") from None
+            yield Page(items, counted, following is None)
             if following is None:
                 return
             wanted = following
@@ -218,6 +222,8 @@ class Client:
             return response.json(), response
         except requests.exceptions.JSONDecodeError:
             raise BadAnswerError(f"{verb.upper()} {path}: the answer is not JSON") from None
+        except (ValueError, RecursionError) as error:
+            raise _unreadable(verb, path, error) from None
 
     def _send(self, verb: str, path: str, content: Any) -> requests.Response:
         if self._stop.is_set():
@@ -244,6 +250,8 @@ class Client:
             raise UnavailableError(f"{verb.upper()} {path}: {reason}", error) from None
         except OSError as error:  # so says `requests` of a CA file that is gone
             raise UnavailableError(f"{verb.upper()} {path}: TLS: {error}", error) from None
+        except (ValueError, RecursionError) as error:
+            raise _unreadable(verb, path, error) from None
 
     def _sleep(self, seconds: float) -> None:
         if self._clock.wait(self._stop, seconds):
@@ -253,7 +261,8 @@ class Client:
 def _identity(item: Any) -> object:
     """Return what tells an item of a list from the others."""
     number = item.get("id") if isinstance(item, dict) else None
-    return number if isinstance(number, int | str) else id(item)
+    usable = isinstance(number, int | str) and not isinstance(number, bool)
+    return number if usable else id(item)
 
 
 def _graphql_answer(answer: Any) -> GraphQLAnswer:
@@ -284,6 +293,11 @@ def _refusal(verb: str, path: str, error: PythonGitlabError) -> GitLabError:
     if told.startswith("<"):
         told = FOR_PEOPLE  # of a proxy, which says no more than the status
     return refusal(status)(f"{verb.upper()} {path}: {status} {told}")
+
+
+def _unreadable(verb: str, path: str, error: Exception) -> BadAnswerError:
+    """Return the error of an answer such as a number of thousands of digits, or endless lists."""
+    return BadAnswerError(f"{verb.upper()} {path}: cannot be read: {type(error).__name__}")
 
 
 def _told(error: PythonGitlabError) -> str:

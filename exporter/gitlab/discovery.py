@@ -7,18 +7,30 @@ https://docs.gitlab.com/ee/api/groups.html#list-projects
 
 import logging
 from collections.abc import Sequence
-from typing import Any
+from contextlib import suppress
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from pydantic import BaseModel, Field
 
 from exporter.batches import in_batches
-from exporter.gitlab.answers import Gid, GroupAnswer, ProjectAnswer, read
+from exporter.gitlab.answers import LARGEST, Gid, GroupAnswer, ProjectAnswer, Text, read
 from exporter.gitlab.client import Client
-from exporter.gitlab.errors import NotFoundError, RefusedError, TransientError
+from exporter.gitlab.errors import (
+    BadAnswerError,
+    NotFoundError,
+    RefusedError,
+    TransientError,
+)
+from exporter.logs import fields
 from exporter.store import Discovered
 
 log = logging.getLogger(__name__)
+
+_SHOWN = 100
+"""Characters of a name that may be none."""
+
+_Model = TypeVar("_Model", bound=BaseModel)
 
 PROJECTS_A_QUERY = 40
 """A project costs about 4 of GitLab's 250 points of complexity."""
@@ -26,7 +38,7 @@ PROJECTS_A_QUERY = 40
 
 class _ProjectNode(BaseModel):
     id: Gid
-    path: str = Field(alias="fullPath")
+    path: Text = Field(alias="fullPath")
 
 
 def discover_group(
@@ -47,8 +59,9 @@ def discover_group(
     parameters = list_of_projects(include_subgroups=include_subgroups, archived=archived)
     projects: dict[int, str] = {}
     groups = {root.id: root.full_path}
-    for item in client.items(f"/groups/{root.id}/projects", **parameters):
-        project = read(ProjectAnswer, item, "project")
+    items = client.items(f"/groups/{root.id}/projects", **parameters)
+    read_projects = _readable(ProjectAnswer, items, f"project of {root.full_path}")
+    for project in read_projects:
         projects[project.id] = project.path_with_namespace
         if project.namespace is not None:
             groups[project.namespace.id] = project.namespace.full_path
@@ -60,9 +73,12 @@ def discover_group(
         for number, path in groups.items()
         if _is_within(path, root.full_path) and (include_subgroups or number == root.id)
     }
+    whole = len(read_projects) == len(items)
     if include_subgroups:
-        inside |= _descendants(client, root.id)
-    return Discovered(projects, inside)
+        below, all_below = _descendants(client, root)
+        inside |= below
+        whole = whole and all_below
+    return Discovered(projects, inside, whole=whole)
 
 
 def list_of_projects(*, include_subgroups: bool, archived: bool) -> dict[str, object]:
@@ -77,16 +93,45 @@ def list_of_projects(*, include_subgroups: bool, archived: bool) -> dict[str, ob
     return parameters if archived else parameters | {"archived": "false"}
 
 
-def _descendants(client: Client, group_id: int) -> dict[int, str]:
-    """Return all subgroups, also those that hold no project."""
+def _readable(model: type[_Model], items: Sequence[Any], what: str) -> list[_Model]:
+    """Read those items of a list that can be read: one that cannot stops no other.
+
+    Raises:
+        BadAnswerError: if none can.
+    """
+    found = []
+    for item in items:
+        try:
+            found.append(read(model, item, what))
+        except BadAnswerError as error:
+            if item is items[-1] and not found:
+                raise
+            log.warning(
+                "left out of the discovery, what was known stays",
+                extra=fields(item=_name(item), error=str(error)),
+            )
+    return found
+
+
+def _name(item: object) -> str:
+    """Return what may tell people which item it is."""
+    told = item if isinstance(item, dict) else {}
+    number, path = told.get("id"), told.get("path_with_namespace", told.get("full_path"))
+    if isinstance(number, int) and 1 < number <= LARGEST:
+        return str(number)
+    return path[:_SHOWN] if isinstance(path, str) else "without a name"
+
+
+def _descendants(client: Client, root: GroupAnswer) -> tuple[dict[int, str], bool]:
+    """Return all subgroups, also those that hold no project, and whether all can be read."""
     try:
-        items = client.items(f"/groups/{group_id}/descendant_groups")
+        items = client.items(f"/groups/{root.id}/descendant_groups")
     except NotFoundError as error:
         # Since GitLab 13.5; before, the projects tell of all groups that hold some.
         log.debug("subgroups without projects stay unknown: %s", error)
-        return {}
-    found = [read(GroupAnswer, item, "group") for item in items]
-    return {one.id: one.full_path for one in found}
+        return {}, True
+    found = _readable(GroupAnswer, items, f"subgroup of {root.full_path}")
+    return {one.id: one.full_path for one in found}, len(found) == len(items)
 
 
 def discover_project(client: Client, project: str | int) -> Discovered:
@@ -116,8 +161,9 @@ def discover_many(client: Client, entries: Sequence[str | int]) -> dict[str | in
             return found
         for entry, answers in zip(some, _answers(data, len(some)), strict=True):
             for answer in answers:
-                seen = read(_ProjectNode, answer, "project")
-                found[entry] = Discovered({seen.id: seen.path}, {})
+                with suppress(BadAnswerError):  # REST says what is wrong with it
+                    seen = read(_ProjectNode, answer, "project")
+                    found[entry] = Discovered({seen.id: seen.path}, {})
     return found
 
 
@@ -145,7 +191,8 @@ def _answers(data: Any, number: int) -> list[list[Any]]:
     for n in range(number):
         answer = data.get(f"p{n}")
         if isinstance(answer, dict):
-            answers.append(answer.get("nodes", [answer]))
+            nodes = answer.get("nodes", [answer])
+            answers.append(nodes if isinstance(nodes, list) else [])
         else:
             answers.append([])
     return answers

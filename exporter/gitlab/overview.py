@@ -16,6 +16,8 @@ from exporter.gitlab.answers import (
     EnvironmentName,
     EnvironmentNode,
     Gid,
+    Iid,
+    Text,
     When,
     read,
     read_connection,
@@ -37,6 +39,8 @@ _NEWEST = (
     "finishedAt}pageInfo{hasNextPage endCursor}}}}}"
 )
 
+_DIGITS = 20
+"""No id has as many."""
 
 Newest = Mapping[tuple[int, str], Any]
 """Answers about the newest deployments of environments, by the project's id and their name."""
@@ -62,9 +66,9 @@ class OverviewEnvironment(EnvironmentNode):
 
 class _NewestDeployment(BaseModel):
     id: Gid
-    iid: int = 0
-    ref: str | None = None
-    sha: str | None = None
+    iid: Iid = 0
+    ref: Text | None = None
+    sha: Text | None = None
     created: When | None = Field(alias="createdAt")
     finished: When | None = Field(alias="finishedAt")
 
@@ -201,4 +205,4 @@ def _project(data: Any, project_id: int) -> dict[str, Any] | None:
 
 def _number(node: Mapping[str, Any]) -> int | None:
     number = str(node.get("id")).rpartition("/")[2]
-    return int(number) if number.isdecimal() else None
+    return int(number) if number.isdecimal() and len(number) < _DIGITS else None

@@ -82,7 +82,7 @@ class Discovery:
                     "discovery failed, what was known stays",
                     extra=fields(entry=name, kind=error.kind, error=str(error)),
                 )
-        self._missing = {name for name in due if found[name] is None}
+        self._missing = {name for name in due if not _is_whole(found[name])}
         self._store.scope.save_discovery(
             found, at=at if whole else None, fingerprint=self._fingerprint
         )
@@ -118,6 +118,7 @@ class Discovery:
                 for number, path in found.groups.items()
                 if not any(one.search(path + "/") for one in exclude)
             },
+            whole=found.whole,
         )
 
     def _read_environments(self, projects: Iterable[Project]) -> None:
@@ -131,6 +132,10 @@ class Discovery:
             except GitLabError as error:
                 # The next poll of the project meets the same trouble, and counts it.
                 log.debug("environments of %s cannot be read: %s", project.path, error)
+
+
+def _is_whole(found: Discovered | None) -> bool:
+    return found is not None and found.whole
 
 
 def _sources(settings: Settings, client: Client) -> dict[str, Callable[[], Discovered]]:

@@ -21,7 +21,7 @@ from exporter.gitlab import GitLabError, GitLabSource, NotFoundError, StoppedErr
 from exporter.gitlab.commits import Commits
 from exporter.gitlab.errors import InvalidError, RefusedError
 from exporter.logs import fields
-from exporter.store import Deployed, Scope, Store
+from exporter.store import Deployed, Scope, Store, UnusableError
 
 log = logging.getLogger(__name__)
 
@@ -111,8 +111,11 @@ class GapFiller:
     def fill(self, scope: Scope, pool: ThreadPoolExecutor) -> None:
         """Look for merge requests of deployments that have none.
 
-        Only projects are looked at that changed or were not finished, and no error is raised:
-        what GitLab told itself stays as good as it is.
+        Only projects are looked at that changed or were not finished. What GitLab refuses raises
+        no error: what it told itself stays as good as it is.
+
+        Raises:
+            UnusableError: if nothing can be stored.
         """
         if not self._wanted:
             return
@@ -165,6 +168,8 @@ class GapFiller:
             self._save(project, walk)
         except StoppedError:
             return False
+        except UnusableError:
+            raise
         except RefusedError as error:
             self._refused[project.id] = self._clock.monotonic() + _ANEW
             log.warning(

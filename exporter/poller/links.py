@@ -9,7 +9,7 @@ from exporter.dora.facts import LinkMethod, MergeRequest, Project
 from exporter.gitlab import GitLabSource, StoppedError
 from exporter.instant import Instant, microseconds
 from exporter.logs import fields
-from exporter.store import Store, Unsettled
+from exporter.store import Store, Unsettled, UnusableError
 
 log = logging.getLogger(__name__)
 
@@ -85,12 +85,15 @@ class LinkReader:
 
         Raises:
             StoppedError: if the exporter is shutting down.
+            UnusableError: if nothing can be stored.
         """
         told = self._source.linked(ids_of(one for one in some if one[1].id not in self._untold))
         failed: dict[Project, Exception] = {}
         left = [one for one in some if one[1].id not in told]
         try:
             self._save_together(some, told)
+        except UnusableError:
+            raise
         except Exception as error:  # noqa: BLE001 - one bad project stops no other
             log.info(
                 "merge requests cannot be stored together, those of each project are by themselves",
@@ -100,7 +103,7 @@ class LinkReader:
         for project, several in by_project(left).items():
             try:
                 self._read_project(project.id, [one for _, one in several], told)
-            except StoppedError:
+            except (StoppedError, UnusableError):
                 raise
             except Exception as error:  # noqa: BLE001 - one bad project stops no other
                 failed[project] = error

@@ -34,7 +34,7 @@ from exporter.poller.progress import Progress
 from exporter.poller.reading import TOGETHER, ProjectReader
 from exporter.poller.side_by_side import SideBySide
 from exporter.poller.status import Status
-from exporter.store import Scope, Store
+from exporter.store import Scope, Store, UnusableError
 from exporter.store.readings import Listed
 
 log = logging.getLogger(__name__)
@@ -79,6 +79,9 @@ class Poll:
 
         Returns:
             Whether the poll is complete: at least one project could be read, or there is none.
+
+        Raises:
+            UnusableError: if nothing can be stored.
         """
         at = self._clock.now()
         began = self._clock.monotonic()
@@ -281,7 +284,7 @@ class Poll:
         """Leave projects whose news cannot be stored together to be read each by itself."""
         try:
             yield
-        except StoppedError:
+        except (StoppedError, UnusableError):
             raise
         except Exception as error:  # noqa: BLE001 - one bad project stops no other
             log.info(

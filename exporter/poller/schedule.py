@@ -11,7 +11,7 @@ from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from exporter.gitlab import StoppedError
-from exporter.store import LostLeadError
+from exporter.store import LostLeadError, UnusableError
 
 log = logging.getLogger(__name__)
 
@@ -110,5 +110,7 @@ class Schedule:
             log.debug("%s stopped", name)
         except LostLeadError as error:
             log.warning("%s ended: %s", name, error)
+        except UnusableError as error:
+            log.error("%s failed, it will be tried again: %s", name, error)  # noqa: TRY400
         except Exception:
             log.exception("%s failed, it will be tried again", name)

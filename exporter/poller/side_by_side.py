@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from functools import partial
 from queue import SimpleQueue
 from typing import Any, Protocol
@@ -12,6 +12,7 @@ from exporter.gitlab import StoppedError
 from exporter.gitlab.multiplex import MOST
 from exporter.poller.links import Wanted
 from exporter.poller.progress import Progress
+from exporter.store import UnusableError
 
 _SOME = MOST
 """Deployments whose merge requests are read and stored together: what one request may hold."""
@@ -60,7 +61,12 @@ class SideBySide:
             self._outcome.read(project.id)
 
     def finish(self) -> None:
-        """Wait until all is read, or the exporter is shutting down."""
+        """Wait until all is read, or the exporter is shutting down.
+
+        Raises:
+            UnusableError: if nothing can be stored; then nothing more is read.
+        """
+        trouble: UnusableError | None = None
         while self._running or self._wanted:
             reading = any(isinstance(one, Project) for one in self._running.values())
             # A last, short batch only when no project can add to it any more.
@@ -72,6 +78,13 @@ class SideBySide:
                 result = future.result()
             except StoppedError:
                 self._wanted.clear()
+            except CancelledError:
+                pass
+            except UnusableError as error:
+                trouble = error
+                self._wanted.clear()
+                for other in self._running:
+                    other.cancel()
             except Exception as error:  # noqa: BLE001 - one bad project stops no other
                 projects = [about] if isinstance(about, Project) else {one for one, _ in about}
                 for one in projects:
@@ -81,6 +94,9 @@ class SideBySide:
                     self.want(about, result)
                 else:
                     self._take_links(about, result)
+
+        if trouble is not None:
+            raise trouble
 
     def _take_links(self, some: Sequence[Wanted], failed: dict[Project, Exception]) -> None:
         for project, reason in failed.items():

@@ -28,17 +28,30 @@ def dated(now: datetime, fault: Fault | None) -> datetime:
 
 def damaged(reply: Reply, fault: Fault) -> Reply:
     """Give the answer after a fault that changes what it says."""
-    if fault.kind == "truncated_json":
-        return replace(reply, body=reply.body[: max(1, len(reply.body) // 2)])
-    if fault.kind == "wrong_json":
-        if reply.body.startswith(b"["):
-            return replace(reply, body=b'{"message": "something else"}')
-        return replace(reply, body=HTML, headers={**reply.headers, "content-type": "text/html"})
+    if (whole := _WHOLES.get(fault.kind)) is not None:
+        return whole(reply, fault)
     if (edit := _EDITS.get(fault.kind)) is not None:
         return _edited(reply, fault.fields, edit)
     if (arrange := _ARRANGEMENTS.get(fault.kind)) is not None:
         return _rearranged(reply, arrange)
     return reply
+
+
+def _other_json(reply: Reply, _fault: Fault) -> Reply:
+    if reply.body.startswith(b"["):
+        return replace(reply, body=b'{"message": "something else"}')
+    return replace(reply, body=HTML, headers={**reply.headers, "content-type": "text/html"})
+
+
+_WHOLES: dict[str, Callable[[Reply, Fault], Reply]] = {
+    "truncated_json": lambda reply, _: replace(
+        reply, body=reply.body[: max(1, len(reply.body) // 2)]
+    ),
+    "wrong_json": _other_json,
+    "odd_body": lambda reply, fault: replace(reply, body=fault.body.encode("latin-1")),
+    "odd_headers": lambda reply, fault: replace(reply, headers={**reply.headers, **fault.headers}),
+    "odd_values": lambda reply, fault: _swapped(reply, fault.swap),
+}
 
 
 def _mistype(part: dict[str, Any], name: str) -> None:
@@ -79,6 +92,17 @@ def _rearranged(reply: Reply, arrange: Callable[[list[Any]], object]) -> Reply:
     for part in _parts(document):
         if isinstance(part, list):
             arrange(part)
+    return _with(reply, document)
+
+
+def _swapped(reply: Reply, pairs: Iterable[tuple[Any, Any]]) -> Reply:
+    document = _parsed(reply)
+    odd = {(type(usual), usual): other for usual, other in pairs}
+    for part in _parts(document):
+        if isinstance(part, dict | list):
+            for place, value in list(part.items() if isinstance(part, dict) else enumerate(part)):
+                if isinstance(value, str | int) and (type(value), value) in odd:
+                    part[place] = odd[type(value), value]
     return _with(reply, document)
 
 

@@ -3,8 +3,8 @@
 import random
 import re
 import threading
-from dataclasses import dataclass
-from typing import Final, Literal, get_args
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, get_args
 
 FaultKind = Literal[
     "status",
@@ -16,6 +16,9 @@ FaultKind = Literal[
     "missing_fields",
     "null_fields",
     "wrong_types",
+    "odd_values",
+    "odd_body",
+    "odd_headers",
     "repeated_rows",
     "reordered_rows",
     "other_page",
@@ -35,10 +38,11 @@ class Fault:
             sends a complete answer whose JSON is cut; `wrong_json` sends an object in place of a
             list and an HTML page in place of an object; `missing_fields` and `null_fields` drop
             or empty `fields` in every object, and `wrong_types` puts there what is of another
-            type; `repeated_rows` gives every row of every list twice and `reordered_rows` the last
-            one first; `other_page` answers page 2 in place of page 1, and of any later page the
-            one before it; `skewed_clock` dates the answer `delay` seconds later; `slow` spreads
-            the body over `delay`.
+            type; `odd_values` puts other values in place of those in `swap`, wherever they are;
+            `odd_body` sends `body` and `odd_headers` adds `headers`; `repeated_rows` gives every
+            row of every list twice and `reordered_rows` the last one first; `other_page` answers
+            page 2 in place of page 1, and of any later page the one before it; `skewed_clock` dates
+            the answer `delay` seconds later; `slow` spreads the body over `delay`.
         match: Regular expression looked for in the path with its query, as sent.
         times: How many requests to hit, None for all.
         probability: Share of the matching requests that are hit.
@@ -46,6 +50,9 @@ class Fault:
         retry_after: Seconds for `Retry-After`, for `status`.
         delay: Seconds, for `timeout` and `slow`, and for `skewed_clock`, where it may be negative.
         fields: Names, for `missing_fields`, `null_fields` and `wrong_types`.
+        swap: Pairs of what an answer holds and what it shall hold, for `odd_values`.
+        body: For `odd_body`, each character a byte.
+        headers: For `odd_headers`; names in lower case.
         met: How many requests met it so far.
     """
 
@@ -57,6 +64,9 @@ class Fault:
     retry_after: int | None = None
     delay: float = 1.0
     fields: tuple[str, ...] = ()
+    swap: tuple[tuple[Any, Any], ...] = ()
+    body: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
     met: int = 0
 
     def __post_init__(self) -> None:

@@ -13,7 +13,6 @@ Where several exporters share a database, :mod:`exporter.store.leadership` elect
 what they tell each other.
 """
 
-from exporter.store.engine import StoreError
 from exporter.store.events import Told
 from exporter.store.gaps import Deployed
 from exporter.store.history import HistoryStore
@@ -31,6 +30,7 @@ from exporter.store.readings import (
 from exporter.store.scope import Discovered, Scope, ScopeStore
 from exporter.store.standing import Standing
 from exporter.store.store import Store
+from exporter.store.trouble import StoreError, UnusableError
 
 __all__ = [
     "Deployed",
@@ -53,4 +53,5 @@ __all__ = [
     "StoredDeployment",
     "Told",
     "Unsettled",
+    "UnusableError",
 ]

@@ -13,6 +13,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, func, make_url, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from exporter.store.trouble import StoreError, advice, tell_of_disk_trouble
+
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 _MIGRATION_LOCK = 0x6D696772  # "migr"
@@ -26,10 +28,6 @@ _POSTGRESQL = {
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
 }
-
-
-class StoreError(Exception):
-    """The store cannot be opened or used; the message says why and what to do."""
 
 
 class Database:
@@ -116,16 +114,45 @@ class Database:
         """Return a connection without transactions, of the caller's own until it is closed."""
         return self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
 
+    def check(self, *, quickly: bool = False) -> None:
+        """Refuse a damaged SQLite file: SQLite notices only when it comes to the damaged place.
+
+        Args:
+            quickly: whether to leave out what takes more than a look at each page.
+
+        Raises:
+            StoreError: if it is damaged.
+        """
+        if self.shared:
+            return
+        with self.reading() as connection:
+            pragma = "quick_check" if quickly else "integrity_check"
+            found = connection.exec_driver_sql(f"PRAGMA {pragma}(1)").scalar()
+            if found == "ok" and not quickly:
+                broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
+                found = "ok" if broken is None else f"a row of {broken[0]} belongs to none"
+        if found != "ok":
+            reason = str(found).replace("\n", " ")
+            shown = self._engine.url.render_as_string(hide_password=True)
+            raise StoreError(
+                f"store.url: {shown} is damaged: {reason}; "
+                "restore a backup, as docs/operations.md says"
+            )
+
     def close(self) -> None:
         """Close every connection."""
         self._engine.dispose()
 
 
-def open_database(url: str) -> Database:
+def open_database(url: str, *, checked: bool = False) -> Database:
     """Open the database and migrate its schema to the newest one.
 
+    Args:
+        url: of the database.
+        checked: whether a SQLite file is looked through for damage first.
+
     Raises:
-        StoreError: if it cannot be opened, or was written by a newer version.
+        StoreError: if it cannot be opened, is damaged, or was written by a newer version.
     """
     try:
         shown = make_url(url).render_as_string(hide_password=True)
@@ -139,16 +166,22 @@ def open_database(url: str) -> Database:
                 event.listen(engine, "connect", _prepare_sqlite)
                 event.listen(engine, "begin", _begin_sqlite)
             database = Database(engine)
+            if checked:
+                database.check(quickly=True)
             with database.writing() as connection:
                 _migrate(connection, shown)
+            tell_of_disk_trouble(engine)
         except ImportError as error:
             raise StoreError(
                 f"store.url: the driver of {shown} is not installed: {error}"
             ) from None
         except SQLAlchemyError as error:
             # SQLAlchemy's own text may quote the URL, and that may hold a password.
-            reason = getattr(error, "orig", None) or type(error).__name__
-            raise StoreError(f"store.url: cannot open {shown}: {reason}") from None
+            original = getattr(error, "orig", None)
+            reason = original or type(error).__name__
+            help_ = advice(original)
+            then = f"; {help_}" if help_ else ""
+            raise StoreError(f"store.url: cannot open {shown}: {reason}{then}") from None
         undo.pop_all()
     return database
 

@@ -9,7 +9,7 @@ import os
 from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 
-from exporter.store.engine import StoreError
+from exporter.store.trouble import StoreError
 
 log = logging.getLogger(__name__)
 

@@ -25,8 +25,9 @@ from sqlalchemy import Connection, Select, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from exporter.store import schema
-from exporter.store.engine import Database, StoreError
+from exporter.store.engine import Database
 from exporter.store.rhythm import Rhythm
+from exporter.store.trouble import StoreError
 from exporter.store.upsert import upsert
 
 log = logging.getLogger(__name__)

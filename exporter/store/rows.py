@@ -6,6 +6,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Select
 
+from exporter.store.trouble import disk_trouble_told
+
 _BATCH = 2000
 
 
@@ -24,7 +26,7 @@ def rows_of(connection: Connection, query: Select[Any]) -> Iterator[Sequence[tup
     text = text_of(connection, query)
     # PostgreSQL sends all rows at once but where the cursor has a name.
     name = {"name": "rows"} if connection.dialect.name == "postgresql" else {}
-    with closing(connection.connection.cursor(**name)) as cursor:
+    with disk_trouble_told(), closing(connection.connection.cursor(**name)) as cursor:
         cursor.execute(text)
         while rows := cursor.fetchmany(_BATCH):
             yield rows

@@ -19,6 +19,8 @@ class Discovered:
     projects: Mapping[int, str]
     groups: Mapping[int, str]
     """Full paths by id."""
+    whole: bool = True
+    """Whether that is all: if not, what the entry stood for before stays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,8 @@ def _members(kind: str) -> Select[tuple[int]]:
 
 
 def _replace_members(connection: Connection, source: str, content: Discovered) -> None:
-    connection.execute(delete(schema.members).where(schema.members.c.source == source))
+    if content.whole:
+        connection.execute(delete(schema.members).where(schema.members.c.source == source))
     upsert(
         connection,
         schema.projects,

@@ -59,7 +59,7 @@ class Store:
         file = file_of(url) if to_poll else None
         lock = FileLock(file) if file is not None else None
         try:
-            return cls(open_database(url), lock, Rhythm.of(poll_interval))
+            return cls(open_database(url, checked=to_poll), lock, Rhythm.of(poll_interval))
         except BaseException:
             if lock is not None:
                 lock.release()
@@ -77,6 +77,14 @@ class Store:
     def one_write(self) -> AbstractContextManager[None]:
         """Let all that this thread writes within be one transaction, whole or not at all."""
         return self._database.one_write()
+
+    def check(self) -> None:
+        """Look through a SQLite file for all damage that can be seen, which takes its time.
+
+        Raises:
+            StoreError: if it is damaged.
+        """
+        self._database.check()
 
     def close(self) -> None:
         """Close every connection, and let another exporter lead."""

@@ -5,6 +5,7 @@ not how long a request may take to arrive, and not how many connections there ar
 """
 
 import asyncio
+import resource
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,11 +24,27 @@ class Limits:
     Attributes:
         request_seconds: from the opening of a connection, or the first byte of a further request,
             to the last byte of the request.
-        connections: at a time, fewer than the 1,024 files that most systems let a process open.
+        answer_seconds: for taking each piece of an answer that is more than the system keeps.
+        connections: at a time.
     """
 
     request_seconds: float = 10.0
+    answer_seconds: float = 60.0
     connections: int = 512
+
+
+FILES = 4096
+"""A connection that waits for the exporter's pages has one more between the two processes, and of
+half-open handshakes nobody here knows."""
+
+
+def let_open_files() -> None:
+    """Let this process, and those that it starts, open as many files as connections may need."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= FILES:
+        return
+    most = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 class LimitedProtocol(H11Protocol):
@@ -45,21 +62,33 @@ class LimitedProtocol(H11Protocol):
         super().__init__(config, server_state, app_state, _loop)
         self._limits = limits
         self._deadline: asyncio.TimerHandle | None = None
+        self._stall: asyncio.TimerHandle | None = None
         self.waiting_since = self.loop.time()
+        self.asked_since = self.waiting_since
+        self.stalled_since: float | None = None
+        """Since when the client takes nothing of its answer, None while it does."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin to wait for a request; the client that made none for longest may have to go."""
+        """Begin to wait for a request; another client may have to go for it."""
         super().connection_made(transport)
         self._expect()
         if len(self.connections) > self._limits.connections:
-            waiting = [
-                one
-                for one in self.connections
-                if isinstance(one, LimitedProtocol) and one.waits and one is not self
-            ]
-            goes = min(waiting, key=lambda one: one.waiting_since, default=self)
+            goes = self._least_missed()
             self.connections.discard(goes)
             goes.transport.abort()
+
+    def _least_missed(self) -> H11Protocol:
+        """Return who made no request for longest, else who takes no answer, else who waits for one.
+
+        The last is no scrape, unless there are as many of those: they are answered at once.
+        """
+        others = [
+            one for one in self.connections if isinstance(one, LimitedProtocol) and one is not self
+        ]
+        waiting = {one: one.waiting_since for one in others if one.waits}
+        stalled = {one: one.stalled_since for one in others if one.stalled_since is not None}
+        some = waiting or stalled or {one: one.asked_since for one in others}
+        return min(some, key=some.__getitem__, default=self)
 
     @property
     def waits(self) -> bool:
@@ -69,11 +98,27 @@ class LimitedProtocol(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait for nothing more."""
         self._expect_nothing()
+        self._go_on()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Wait for the client to take what was sent."""
+        super().pause_writing()
+        if self._stall is None:
+            self.stalled_since = self.loop.time()
+            self._stall = self.loop.call_later(self._limits.answer_seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Send on."""
+        self._go_on()
+        super().resume_writing()
 
     def data_received(self, data: bytes) -> None:
         """Take what came; the time for a request begins with its first byte."""
+        waited = self.waits
         super().data_received(data)
+        if waited and not self.waits:
+            self.asked_since = self.loop.time()
         self._look()
 
     def on_response_complete(self) -> None:
@@ -81,6 +126,11 @@ class LimitedProtocol(H11Protocol):
         super().on_response_complete()
         self.waiting_since = self.loop.time()
         self._look()
+
+    def _go_on(self) -> None:
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = self.stalled_since = None
 
     def _look(self) -> None:
         state = self.conn.their_state

@@ -165,6 +165,7 @@ WRONG_GITLAB = [
     ("rate_limit_reserve: 10%", r"gitlab\.rate_limit_reserve: '10%' is not a share"),
     ("ssl_verify: 1", r"gitlab\.ssl_verify: 1 is not a boolean; write true or false"),
     ("ssl_verify: maybe", r"gitlab\.ssl_verify: 'maybe' is not a boolean"),
+    ("ca_file: /" + "n" * 5000, r"gitlab\.ca_file: '/n+'\.\.\. is not a file: File name too long"),
     ("ca_file: /does/not/exist", r"gitlab\.ca_file: '/does/not/exist' does not exist; write the"),
     ("ca_file: /", r"gitlab\.ca_file: '/' is not a file"),
     ("ca_file: ''", r"gitlab\.ca_file: '' is not a file"),

@@ -270,3 +270,28 @@ def test_project_with_or_without_its_namespace(
 ) -> None:
     answer = {"id": 1, "path_with_namespace": "top/sub/app", "namespace": namespace}
     assert (read(ProjectAnswer, answer, "project").namespace is not None) is complete
+
+
+@pytest.mark.parametrize("odd", ["a\0b", "a\ud800b"])
+def test_what_no_database_takes_is_replaced_in_names(odd: str) -> None:
+    changes = {"ref": odd, "environment": {"id": 1, "name": odd}}
+    answer = read(DeploymentAnswer, deployment(**changes), "deployment")
+    assert (answer.ref, answer.environment.name) == ("a\ufffdb", "a\ufffdb")
+    assert read_merge_request(merge_request(author={"username": odd})).author == "a\ufffdb"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        *({"id": one} for one in (0, -1, 2**63, 10**400, True, "9" * 5000, 1e300, float("nan"))),
+        {"ref": "n" * 2**20},
+        {"environment": {"id": 1, "name": "n" * 2**20}},
+        *(
+            {"created_at": one}
+            for one in ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "\ud800")
+        ),
+    ],
+)
+def test_what_nothing_can_hold_is_no_answer(changes: dict[str, object]) -> None:
+    with pytest.raises(BadAnswerError, match=next(iter(changes))):
+        read(DeploymentAnswer, deployment(**changes), "deployment")

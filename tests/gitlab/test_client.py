@@ -1,5 +1,6 @@
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from threading import Event
 
@@ -355,3 +356,53 @@ def test_each_query_needs_its_answer(serve: Serve, clients: Clients, body: objec
     server = serve(lambda _: Told(body))
     with pytest.raises(BadAnswerError, match="not one answer for each query"):
         clients(server.url).graphql([("{ a }", {})])
+
+
+ODD_BODIES = {
+    "no JSON": "",
+    "a long number": "9" * 5000,
+    "lists within lists": "[" * 100_000,
+    "bytes that are no text": "\xff\xfe\x80",
+    "not a number": "[NaN, Infinity, 1e400]",
+    "half a surrogate": '"\\ud800"',
+}
+ODD_HEADERS: dict[str, dict[str, str]] = {
+    "a page that is none": {"x-next-page": "next", "link": ""},
+    "a long count": {"x-total": "9" * 5000},
+    "a link that is none": {"link": '<http://[/?page=2>; rel="next"'},
+    "a page of many digits": {"x-next-page": "9" * 5000},
+    "odd limits": {
+        "ratelimit-remaining": "1e300",
+        "ratelimit-reset": "nan",
+        "ratelimit-limit": "-1",
+        "retry-after": "9" * 400,
+        "date": "Sun, 99 Feb 99999 99:99:99 GMT",
+    },
+}
+
+
+@ask
+@pytest.mark.parametrize("body", ODD_BODIES.values(), ids=ODD_BODIES)
+def test_an_odd_body_is_an_answer_or_an_error_of_gitlab(
+    hasty: Client, gitlab: SimulatedGitLab, ask: Callable[[Client], object], body: str
+) -> None:
+    gitlab.faults.add(Fault("odd_body", body=body))
+    with suppress(GitLabError):
+        ask(hasty)
+    gitlab.faults.clear()
+    assert ask(hasty)
+
+
+@ask
+@pytest.mark.parametrize("headers", ODD_HEADERS.values(), ids=ODD_HEADERS)
+def test_odd_headers_are_passed_over_or_an_error_of_gitlab(
+    hasty: Client,
+    gitlab: SimulatedGitLab,
+    ask: Callable[[Client], object],
+    headers: dict[str, str],
+) -> None:
+    gitlab.faults.add(Fault("odd_headers", headers=headers))
+    with suppress(GitLabError):
+        ask(hasty)
+    gitlab.faults.clear()
+    assert ask(hasty)

@@ -230,3 +230,44 @@ def test_projects_cannot_always_be_found_together(
     else:
         gitlab.faults.add(Fault("status", status=503))
     assert discover_many(client, ["top/app"]) == {}
+
+
+@pytest.mark.parametrize("odd", [2**70, None, True, {}])
+def test_a_project_that_cannot_be_read_is_named_and_hides_no_other(
+    gitlab: SimulatedGitLab,
+    world: World,
+    client: Client,
+    odd: object,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    for number, path in ((7001, "top/app"), (7002, "top/odd"), (7003, "top/sub/api")):
+        world.add_project(path, id=number)
+    gitlab.faults.add(Fault("odd_values", swap=((7002, odd),)))
+    found = in_group(client)
+    assert paths(found.projects) == ["top/app", "top/sub/api"]
+    assert not found.whole
+    (line,) = [one for one in caplog.records if "left out" in one.message]
+    assert line.fields == {  # type: ignore[attr-defined]
+        "item": "top/odd",
+        "error": "project of top: missing or wrong: id",
+    }
+
+
+def test_a_subgroup_that_cannot_be_read_hides_no_other(
+    gitlab: SimulatedGitLab, world: World, client: Client
+) -> None:
+    world.add_group("top/odd")
+    world.add_group("top/sub")
+    gitlab.faults.add(Fault("odd_values", swap=(("top/odd", 5),)))
+    found = in_group(client)
+    assert paths(found.groups) == ["top", "top/sub"]
+    assert not found.whole
+
+
+def test_a_listed_project_that_cannot_be_read_hides_no_other(
+    gitlab: SimulatedGitLab, world: World, client: Client
+) -> None:
+    for name in ("app", "odd"):
+        world.add_project(f"top/{name}")
+    gitlab.faults.add(Fault("odd_values", swap=(("top/odd", 5),)))
+    assert discover_many(client, ["top/app", "top/odd"]).keys() == {"top/app"}

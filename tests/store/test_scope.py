@@ -54,6 +54,12 @@ def test_an_entry_that_gitlab_could_not_answer_stands_for_what_it_did(store: Sto
     assert paths(store) == (["top/app", "top/sub/api"], ["top", "top/sub"])
 
 
+def test_an_entry_that_gitlab_answered_in_part_loses_nothing(store: Store) -> None:
+    save_discovery(store, group=GROUP)
+    save_discovery(store, group=Discovered({WEB: "top/web"}, {}, whole=False))
+    assert paths(store) == (["top/app", "top/sub/api", "top/web"], ["top", "top/sub"])
+
+
 def test_an_entry_that_was_never_answered_stands_for_nothing(store: Store) -> None:
     save_discovery(store, group=None)
     assert paths(store) == ([], [])

@@ -2,6 +2,7 @@
 
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect, text
 
 from exporter.store import Store
@@ -48,3 +49,10 @@ def test_a_database_from_before_replicas_keeps_its_facts(store_url: str) -> None
     with Store.open(store_url) as store:
         assert store.leadership.hold()
         assert store.leadership.term == (4 if store.shared else None)
+
+
+def test_each_earlier_schema_has_its_test_here() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    _newest, *earlier = ScriptDirectory.from_config(config).walk_revisions()
+    assert [one.revision for one in earlier] == ["0001"]
