@@ -8,6 +8,7 @@ import random
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from threading import Event, Thread
 
@@ -34,6 +35,7 @@ def demo_service() -> Iterator[Service]:
     world = World()
     generate(world, seed=SEED, days=DAYS)
     world.features.rate_limit_per_minute = _RATE_LIMIT
+    world.tokens[DEFAULT_TOKEN].expires_at = world.clock() + timedelta(days=DAYS)
     ended = Event()
     with (
         tempfile.TemporaryDirectory(prefix="gitlab-dora-demo-") as folder,

@@ -111,8 +111,9 @@ def cut_every_connection(url: str) -> None:
         dbname=parts.database,
         autocommit=True,
     ) as connection:
+        # With a time it waits until each has ended: until then it keeps its locks.
         connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
 

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,7 @@ def day_one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asker]:
     folder: Path = tmp_path_factory.mktemp("day_one")
     world = World()
     world.features.rate_limit_per_minute = 1_000_000
+    world.tokens[DEFAULT_TOKEN].expires_at = world.clock() + timedelta(days=90)
     generate(world, seed=4, days=210)
     environ = {"GITLAB_TOKEN": DEFAULT_TOKEN}
     with SimulatedGitLab(world) as gitlab:

@@ -1,6 +1,7 @@
 """An exporter of a simulated company, and the Prometheus that scrapes it."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,7 @@ def asker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asker]:
     folder: Path = tmp_path_factory.mktemp("dashboards")
     world = World()
     world.features.rate_limit_per_minute = 1_000_000
+    world.tokens[DEFAULT_TOKEN].expires_at = world.clock() + timedelta(days=90)
     generate(world, seed=4, days=210)
     with SimulatedGitLab(world) as gitlab:
         (folder / "config.yaml").write_text(CONFIG % gitlab.url)

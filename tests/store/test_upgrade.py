@@ -1,5 +1,6 @@
 """Databases of former versions, with facts in them, are brought up to date."""
 
+import pytest
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
@@ -11,7 +12,9 @@ from tests.store.facts import APP, link, linked_to, save, seen, stored
 
 FACTS = """
 INSERT INTO state VALUES ('polled_at', '86400000000'), ('term', '3');
-INSERT INTO projects VALUES (1, 'top/app', 86400000000, 0, true, 86400000000, NULL);
+INSERT INTO projects
+(id, path, cursor, covered_since, complete, polled_at, environments_read_at)
+VALUES (1, 'top/app', 86400000000, 0, true, 86400000000, NULL);
 INSERT INTO members VALUES ('all', 'project', 1);
 INSERT INTO environments VALUES (101, 1, 'production', 'production', true, NULL);
 INSERT INTO deployments
@@ -21,15 +24,20 @@ INSERT INTO deployment_merge_requests VALUES (1, 7);
 INSERT INTO counters VALUES ('project', 1, 'production', 1);
 """
 
+EARLIER = ("0002", "0001")
+"""Revisions of the schema: before links had methods, and before replicas."""
 
-def test_a_database_from_before_replicas_keeps_its_facts(store_url: str) -> None:
+
+@pytest.mark.parametrize("revision", EARLIER)
+def test_a_database_of_an_earlier_version_keeps_its_facts(store_url: str, revision: str) -> None:
     engine = create_engine(store_url)
     with engine.begin() as connection:
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS))
         config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
-        assert "events" not in inspect(connection).get_table_names()
+        command.upgrade(config, revision)
+        columns = inspect(connection).get_columns("deployment_merge_requests")
+        assert "method" not in {one["name"] for one in columns}
         for statement in FACTS.split(";")[:-1]:
             connection.execute(text(statement))
     engine.dispose()
@@ -55,4 +63,4 @@ def test_each_earlier_schema_has_its_test_here() -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     _newest, *earlier = ScriptDirectory.from_config(config).walk_revisions()
-    assert [one.revision for one in earlier] == ["0001"]
+    assert [one.revision for one in earlier] == [*EARLIER]
