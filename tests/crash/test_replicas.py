@@ -123,7 +123,7 @@ def assert_turns(outcome: Outcome) -> list[timedelta]:
     return took
 
 
-@pytest.mark.long
+@pytest.mark.bench
 @pytest.mark.timeout(900)
 def test_a_leader_killed_twenty_times_loses_and_doubles_nothing(
     postgres: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
