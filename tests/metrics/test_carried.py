@@ -90,19 +90,13 @@ def test_a_deployment_that_leaves_a_window_changes_numbers(
     assert following.carried() == {1, 2}
 
 
-def test_a_deployment_of_the_future_counts_when_its_time_has_come(facts: Filling) -> None:
-    facts.deploy(facts.environment(1), NOW + HOUR)
-    facts.poll()
-    following = Following(facts)
-    following.carried()
-    poll_in(facts, HOUR / 2)
-    assert following.carried() == {1}
-    poll_in(facts, HOUR / 2)
-    assert following.carried() == set()
-
-
-def test_a_window_that_comes_to_be_covered_changes_numbers(facts: Filling) -> None:
-    facts.environment(1, covered_since=NOW - DAY + HOUR, complete=False)
+@pytest.mark.parametrize("what", ["finishes", "is covered"])
+def test_numbers_change_when_the_time_has_come(facts: Filling, what: str) -> None:
+    """A deployment finishes that GitLab dated ahead, or the history comes to cover a window."""
+    if what == "finishes":
+        facts.deploy(facts.environment(1), NOW + HOUR)
+    else:
+        facts.environment(1, covered_since=NOW - DAY + HOUR, complete=False)
     facts.poll()
     following = Following(facts)
     following.carried()
