@@ -105,11 +105,15 @@ class Running:
 
 @contextmanager
 def started(
-    arguments: Sequence[str | Path], *, folder: Path, environ: Mapping[str, str] | None = None
+    arguments: Sequence[str | Path],
+    *,
+    folder: Path,
+    environ: Mapping[str, str] | None = None,
+    under: Sequence[str | Path] = (),
 ) -> Iterator[Running]:
-    """Start the command in a folder; kill it in the end."""
+    """Start the command in a folder, maybe under another one; kill it in the end."""
     process = subprocess.Popen(
-        [COMMAND, *arguments],
+        [*under, COMMAND, *arguments],
         cwd=folder,
         env=environment(environ or {}),
         stdout=subprocess.PIPE,

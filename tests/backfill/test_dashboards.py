@@ -76,7 +76,9 @@ def test_graphs_show_three_months(day_one: Asker) -> None:
         dashboard = load_dashboard(path)
         chosen = {**day_one.default(dashboard), "window": "7d"}
         for query in queries(dashboard):
-            if not query.instant and query.step in ("1h", "1d"):
+            # What the exporter tells of itself is not backfilled.
+            of_itself = "gitlab_dora_exporter_" in query.expression
+            if not (query.instant or of_itself) and query.step in ("1h", "1d"):
                 reaching[str(query)] = len(day_one.numbers(query, chosen, now))
     assert len(reaching) > 8
     assert [one for one, numbers in reaching.items() if numbers < DAYS] == []

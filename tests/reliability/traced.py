@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.process import ANY_PORT, COMMAND, Running, environment
+from tests.process import ANY_PORT, Running, started
 from tests.tools import missing, require
 
 _CALLS = (
@@ -77,20 +77,12 @@ def traced(folder: Path, file: Path, **environ: str) -> Iterator[Running]:
     able = subprocess.run([strace, "-o", file, "true"], capture_output=True, check=False)
     if able.returncode:
         missing(f"nothing can be traced here: {able.stderr.decode()}")
-    process = subprocess.Popen(
-        # The tracer stands beside, so that signals reach the exporter.
-        [
-            *(strace, "-D", "-f", "-qq", "-s", "4096", "-o", file, "-e", f"trace={_CALLS}"),
-            *(COMMAND, "run", "--config.file", folder / "config.yaml", *ANY_PORT),
-        ],
-        cwd=folder,
-        env=environment({"PYTHONDONTWRITEBYTECODE": "1", **environ}),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    running = Running(process)
-    try:
+    # The tracer stands beside, so that signals reach the exporter.
+    tracer = (strace, "-D", "-f", "-qq", "-s", "4096", "-o", file, "-e", f"trace={_CALLS}")
+    with started(
+        ["run", "--config.file", folder / "config.yaml", *ANY_PORT],
+        folder=folder,
+        environ={"PYTHONDONTWRITEBYTECODE": "1", **environ},
+        under=tracer,
+    ) as running:
         yield running
-    finally:
-        running.close()
