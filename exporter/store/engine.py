@@ -15,6 +15,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from exporter.store.trouble import StoreError, advice, tell_of_disk_trouble
 
+PARAMETERS = 10_000
+"""How many ids a statement is given at most; SQLite takes 32,766."""
+
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 _MIGRATION_LOCK = 0x6D696772  # "migr"

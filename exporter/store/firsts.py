@@ -9,8 +9,7 @@ from exporter.batches import in_batches
 from exporter.dora.arithmetic import first_deployments
 from exporter.instant import Instant
 from exporter.store import schema
-
-_PARAMETERS = 10_000  # SQLite takes 32,766 in a statement
+from exporter.store.engine import PARAMETERS
 
 
 def mark_first(connection: Connection, environment_ids: Collection[int], lowest: int) -> None:
@@ -25,7 +24,7 @@ def mark_first(connection: Connection, environment_ids: Collection[int], lowest:
         lowest: none that is new has a lower id. Those below keep their marks, if any has one, and
             of them only the lowest id and the earliest finish matter to the others.
     """
-    for some in in_batches(sorted(environment_ids), _PARAMETERS):
+    for some in in_batches(sorted(environment_ids), PARAMETERS):
         _mark_first(connection, some, lowest)
 
 
@@ -61,7 +60,7 @@ def _mark_first(connection: Connection, environment_ids: Collection[int], lowest
         else:  # an older one is known of, so none has kept its mark
             without.append(environment_id)
     for column, those in ((deployments.c.id, unmarked), (deployments.c.environment_id, without)):
-        for some in in_batches(sorted(those), _PARAMETERS):
+        for some in in_batches(sorted(those), PARAMETERS):
             connection.execute(
                 update(deployments).where(column.in_(some), deployments.c.first).values(first=False)
             )

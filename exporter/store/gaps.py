@@ -11,13 +11,11 @@ from exporter.batches import in_batches
 from exporter.dora.facts import MergeRequest
 from exporter.instant import Instant
 from exporter.store import schema
-from exporter.store.engine import Database
+from exporter.store.engine import PARAMETERS, Database
 from exporter.store.links import Method, save_merge_requests
 from exporter.store.readings import Links
 from exporter.store.revisions import note_changes
 from exporter.store.upsert import upsert
-
-_PARAMETERS = 10_000  # SQLite takes 32,766 in a statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +55,7 @@ class GapStore:
                 .where(deployments.project_id.in_(list(project_ids)), gap)
                 .distinct()
             )
-            for some in in_batches(list(connection.execute(with_gaps).scalars()), _PARAMETERS):
+            for some in in_batches(list(connection.execute(with_gaps).scalars()), PARAMETERS):
                 rows = connection.execute(
                     select(
                         deployments.project_id,
@@ -154,7 +152,7 @@ def _linked(
     deployments, links = schema.deployments.c, schema.links
     asked = sorted(environment_ids)
     found: set[tuple[int, int]] = set()
-    for some in in_batches(sorted(iids), _PARAMETERS):
+    for some in in_batches(sorted(iids), PARAMETERS):
         query = (
             select(deployments.environment_id, links.c.iid)
             .join_from(schema.deployments, links)

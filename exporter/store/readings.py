@@ -17,12 +17,10 @@ from exporter.batches import in_batches
 from exporter.dora.facts import Environment
 from exporter.instant import Instant
 from exporter.store import counting, schema
-from exporter.store.engine import Database
+from exporter.store.engine import PARAMETERS, Database
 from exporter.store.firsts import mark_first
 from exporter.store.revisions import note_changes
 from exporter.store.upsert import upsert
-
-_PARAMETERS = 10_000  # SQLite takes 32,766 in a statement
 
 
 class Links(IntEnum):
@@ -120,7 +118,7 @@ class ReadingStore:
         found = dict.fromkeys(project_ids, ProjectState())
         known: dict[int, dict[int, Environment]] = defaultdict(dict)
         with self._database.reading() as connection:
-            for some in in_batches(sorted(found), _PARAMETERS):
+            for some in in_batches(sorted(found), PARAMETERS):
                 listed = connection.execute(
                     select(
                         environments.c.id,
@@ -178,7 +176,7 @@ class ReadingStore:
         environments = schema.environments
         found: dict[int, dict[int, Listed]] = defaultdict(dict)
         with self._database.reading() as connection:
-            for some in in_batches(sorted(project_ids), _PARAMETERS):
+            for some in in_batches(sorted(project_ids), PARAMETERS):
                 query = select(
                     environments.c.project_id,
                     environments.c.id,
@@ -209,7 +207,7 @@ class ReadingStore:
         deployments, projects = schema.deployments, schema.projects
         shown: set[int] = set()
         with self._database.reading() as connection:
-            for some in in_batches(sorted(ids), _PARAMETERS):
+            for some in in_batches(sorted(ids), PARAMETERS):
                 query = (
                     select(deployments.c.id)
                     .join(projects, projects.c.id == deployments.c.project_id)
@@ -326,7 +324,7 @@ class ReadingStore:
             )
             if not losing:
                 return 0
-            for some in in_batches(sorted(losing), _PARAMETERS):
+            for some in in_batches(sorted(losing), PARAMETERS):
                 connection.execute(
                     update(projects).where(projects.c.id.in_(some)).values(complete=False)
                 )
@@ -355,7 +353,7 @@ def _save_environments(
 ) -> None:
     """Store environments by project; of ``all_of`` they are all that there are at that time."""
     environments, projects = schema.environments, schema.projects
-    for some in in_batches(sorted(all_of), _PARAMETERS):
+    for some in in_batches(sorted(all_of), PARAMETERS):
         connection.execute(
             update(environments).where(environments.c.project_id.in_(some)).values(listed=False)
         )
@@ -392,7 +390,7 @@ def _correct(connection: Connection, corrected: Collection[SeenDeployment]) -> s
             .values(finished_at=one.finished_at, finish_source=one.finish_source)
         )
     moved = {one.environment_id for one in corrected}
-    for some in in_batches(sorted(moved), _PARAMETERS):
+    for some in in_batches(sorted(moved), PARAMETERS):
         connection.execute(
             update(deployments).where(deployments.c.environment_id.in_(some)).values(first=True)
         )
@@ -431,7 +429,7 @@ def _note_reach(connection: Connection, news: Collection[News]) -> None:
 def _stored(connection: Connection, ids: Iterable[int]) -> set[int]:
     asked = sorted(ids)
     stored: set[int] = set()
-    for some in in_batches(asked, _PARAMETERS):
+    for some in in_batches(asked, PARAMETERS):
         query = select(schema.deployments.c.id).where(schema.deployments.c.id.in_(some))
         stored.update(connection.execute(query).scalars())
     return stored

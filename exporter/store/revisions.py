@@ -22,11 +22,10 @@ from sqlalchemy import (
 
 from exporter.batches import in_batches
 from exporter.store import schema
-from exporter.store.engine import Database
+from exporter.store.engine import PARAMETERS, Database
 from exporter.store.upsert import upsert
 
 REVISION = "revision"
-_PARAMETERS = 10_000  # SQLite takes 32,766 in a statement
 
 
 def count_up(connection: Connection, key: str) -> int:
@@ -63,7 +62,7 @@ def note_changes(connection: Connection, project_ids: Collection[int]) -> None:
     if not project_ids:
         return
     revision = count_up(connection, REVISION)
-    for some in in_batches(sorted(project_ids), _PARAMETERS):
+    for some in in_batches(sorted(project_ids), PARAMETERS):
         connection.execute(
             update(schema.projects).where(schema.projects.c.id.in_(some)).values(revision=revision)
         )

@@ -101,18 +101,16 @@ def changed(document: dict[str, Any], path: tuple[Any, ...], value: Any) -> dict
     return {**document, key: deeper}
 
 
-CHANGES = st.lists(
-    st.tuples(
-        st.one_of(
-            st.sampled_from([key.path for key in setting_keys()]),
-            st.sampled_from(paths(GOOD)),
-            st.tuples(st.sampled_from(sorted(GOOD)), TEXTS),
-            st.tuples(TEXTS),
-        ),
-        VALUES,
-    ),
-    min_size=1,
-    max_size=3,
+def some_changes(*places: st.SearchStrategy[tuple[Any, ...]]) -> st.SearchStrategy[Any]:
+    """Values for one to three of some places, or for keys that are none."""
+    change = st.tuples(st.one_of(*places, st.tuples(TEXTS)), VALUES)
+    return st.lists(change, min_size=1, max_size=3)
+
+
+CHANGES = some_changes(
+    st.sampled_from([key.path for key in setting_keys()]),
+    st.sampled_from(paths(GOOD)),
+    st.tuples(st.sampled_from(sorted(GOOD)), TEXTS),
 )
 
 
@@ -260,17 +258,8 @@ def test_any_environment_is_taken_or_refused(names: dict[str, str]) -> None:
 
 
 @given(
-    changes=st.lists(
-        st.tuples(
-            st.one_of(
-                st.sampled_from(paths(WEB)),
-                st.tuples(st.sampled_from(sorted(WEB)), TEXTS),
-                st.tuples(TEXTS),
-            ),
-            VALUES,
-        ),
-        min_size=1,
-        max_size=3,
+    changes=some_changes(
+        st.sampled_from(paths(WEB)), st.tuples(st.sampled_from(sorted(WEB)), TEXTS)
     )
 )
 @QUICK
