@@ -11,14 +11,13 @@ from exporter.api.web_urls import WebUrls
 from exporter.config import Settings
 from exporter.dora.calendar import Bucket, buckets, day_of
 from exporter.dora.facts import Group, Project
-from exporter.dora.tiers import effective_tier
 from exporter.explain.facts import Part, TracedDeployment
 from exporter.explain.parts import Question, parts_of
 from exporter.explain.totals import Totals, totals_of
 from exporter.instant import iso
 from exporter.ledger import View
-from exporter.rules import tier_of
-from exporter.store import ProvenanceStore, StoredDeployment
+from exporter.store import ProvenanceStore
+from exporter.tracing import traced
 
 Json = dict[str, object]
 
@@ -102,26 +101,9 @@ class Explainer:
             periods[-1].ends,
             with_merge_requests=question.lead_times,
         )
-        parts = parts_of(question, map(self._traced, stored))
+        parts = parts_of(question, (traced(one, self.settings) for one in stored))
         totals = zip(periods, totals_of(question, parts), strict=True)
         return _Explanation(parts, periods, [_bucket(period, one) for period, one in totals])
-
-    def _traced(self, stored: StoredDeployment) -> TracedDeployment:
-        environment = stored.environment
-        return TracedDeployment(
-            id=stored.id,
-            iid=stored.iid,
-            environment=environment,
-            tier=tier_of(environment, self.settings),
-            given_tier=effective_tier(environment.name, environment.tier),
-            ref=stored.ref,
-            sha=stored.sha,
-            finished_at=stored.finished_at,
-            finish_source=stored.finish_source,
-            first=stored.first,
-            links_final=stored.final,
-            merge_requests=stored.merge_requests,
-        )
 
     def _part(self, part: Part, bucket: Bucket, paths: dict[int, str]) -> Json:
         path = paths[part.deployment.environment.project_id]

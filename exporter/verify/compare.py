@@ -16,8 +16,8 @@ from exporter.gitlab import Budget
 from exporter.gitlab.dora import DoraReader, Metric, NotLicensedError
 from exporter.ledger import Ledger, View
 from exporter.poller.progress import Progress
-from exporter.rules import tier_of
 from exporter.store import Store
+from exporter.tracing import traced
 from exporter.verify.arithmetic import Rules
 from exporter.verify.evidence import Evidence
 from exporter.verify.reasons import Cell, Explainer, Reason, alike
@@ -226,28 +226,8 @@ class _Verification:
             day_begins(end + around, UTC),
         )
         polled = {one.id: one.polled_at for one in projects}
-        without = self._settings.model_copy(
-            update={
-                "environments": self._settings.environments.model_copy(
-                    update={"tier_overrides": ()}
-                )
-            }
-        )
         return [
-            TracedDeployment(
-                id=one.id,
-                iid=one.iid,
-                environment=one.environment,
-                tier=tier_of(one.environment, self._settings),
-                given_tier=tier_of(one.environment, without),
-                ref=one.ref,
-                sha=one.sha,
-                finished_at=one.finished_at,
-                finish_source=one.finish_source,
-                first=one.first,
-                links_final=one.final,
-                merge_requests=one.merge_requests,
-            )
+            traced(one, self._settings)
             for one in stored
             if one.finished_at <= (polled[one.environment.project_id] or 0)
         ]
