@@ -1,6 +1,7 @@
 """The front as a program: ``python -m exporter.front``, started by the exporter only."""
 
 import argparse
+import gc
 import signal
 import socket
 import sys
@@ -50,6 +51,8 @@ def _serve(channel: Connection, listener: socket.socket, web_config_file: Path |
     server = new_server(
         front_app(board, Forward(begin.port, begin.key)), _web_config(web_config_file)
     )
+    # What is loaded stays. To look through it for garbage would hold up a scrape now and then.
+    gc.freeze()
     serving = Thread(target=server.run, args=([listener],), daemon=True)
     serving.start()
     try:

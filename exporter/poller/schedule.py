@@ -11,6 +11,7 @@ from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from exporter.gitlab import StoppedError
+from exporter.poller.priority import let_others_first
 from exporter.store import LostLeadError, UnusableError
 
 log = logging.getLogger(__name__)
@@ -39,7 +40,7 @@ class Schedule:
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
             # One thread for all kinds of polls: one that is due while another runs comes after it.
-            executors={"default": ThreadPoolExecutor(1), _POLLS: ThreadPoolExecutor(1)},
+            executors={"default": _one_thread(), _POLLS: _one_thread()},
             # A run that comes late is still wanted, and one run makes up for several missed.
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
         )
@@ -114,3 +115,7 @@ class Schedule:
             log.error("%s failed, it will be tried again: %s", name, error)  # noqa: TRY400
         except Exception:
             log.exception("%s failed, it will be tried again", name)
+
+
+def _one_thread() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, {"initializer": let_others_first})

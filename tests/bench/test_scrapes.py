@@ -1,23 +1,28 @@
 """How long a scrape of 100,000 series takes: against prometheus-client, and while a poll runs."""
 
 import gzip
+import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 from random import Random
 from statistics import median
-from threading import Event, Thread
+from threading import Event, Thread, get_native_id
 from time import perf_counter, sleep
+from typing import Any
 
 import pytest
+import requests
 import yaml
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 from starlette.applications import Starlette
+from starlette.responses import Response
+from starlette.routing import Route
 
 from exporter.api import DoraApi, OpenAccess
 from exporter.clock import SystemClock
@@ -156,7 +161,7 @@ def test_a_scrape_takes_a_tenth_of_what_prometheus_client_takes(
 
 PROJECTS = 3000
 ENCODINGS = ("gzip", "identity")
-SECONDS = {"idle": 40.0, "polling": 120.0}
+SECONDS = {"idle": 100.0, "polling": 200.0, "constant": 100.0}
 
 
 def _config(folder: Path, url: str, interval: str) -> None:
@@ -183,8 +188,38 @@ def _deploy(world: World, stop: Event) -> None:
         world.finish(made)
 
 
+@contextmanager
+def _elsewhere() -> Iterator[None]:
+    """Have what is started in here take the processor only where nobody else wants it.
+
+    GitLab is another machine's work, and so must not hold up the exporter or who scrapes it.
+    """
+    thread = get_native_id()
+    before = os.getpriority(os.PRIO_PROCESS, thread)
+    os.setpriority(os.PRIO_PROCESS, thread, 19)
+    try:
+        yield
+    finally:
+        os.setpriority(os.PRIO_PROCESS, thread, before)
+
+
+def _scraped(url: str, seconds: float, encodings: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Scrape once a second in each encoding, their turns half a second apart; give the reports."""
+    with ThreadPoolExecutor() as scrapers:
+        running = {}
+        for encoding in encodings:
+            running[encoding] = scrapers.submit(
+                load_on, url, "none", rate=1, seconds=seconds, encoding=encoding, connections=1
+            )
+            sleep(0.5)
+        return {encoding: report.result() for encoding, report in running.items()}
+
+
 def test_scrapes_are_quick_while_polls_run(tmp_path: Path, show: Show) -> None:
-    """Each of two scrapers comes once a second; their turns lie half a second apart."""
+    """Against the same scrapes between polls, and against as many bytes that are always the same.
+
+    The last tells how uneven answers of this size are on this machine whoever gives them.
+    """
     world = World()
     bulk(
         world,
@@ -195,7 +230,9 @@ def test_scrapes_are_quick_while_polls_run(tmp_path: Path, show: Show) -> None:
         end=world.clock(),
     )
     reports = {}
-    with SimulatedGitLab(world) as gitlab:
+    with ExitStack() as stack:
+        with _elsewhere():
+            gitlab = stack.enter_context(SimulatedGitLab(world))
         for state, interval in (("idle", "6h"), ("polling", "1s")):
             _config(tmp_path, gitlab.url, interval)
             arguments = ["run", "--config.file", str(tmp_path / "config.yaml"), *ANY_PORT]
@@ -205,29 +242,20 @@ def test_scrapes_are_quick_while_polls_run(tmp_path: Path, show: Show) -> None:
                 stop = Event()
                 feeder = Thread(target=_deploy, args=(world, stop))
                 if state == "polling":
-                    feeder.start()
-                with ThreadPoolExecutor() as scrapers:
-                    running = {}
-                    for encoding in ENCODINGS:
-                        running[encoding] = scrapers.submit(
-                            load_on,
-                            f"{url}/metrics",
-                            "none",
-                            rate=1,
-                            seconds=SECONDS[state],
-                            encoding=encoding,
-                            connections=1,
-                        )
-                        sleep(0.5)
-                    for encoding, report in running.items():
-                        reports[state, encoding] = report.result()
+                    with _elsewhere():
+                        feeder.start()
+                reports[state] = _scraped(f"{url}/metrics", SECONDS[state], ENCODINGS)
                 stop.set()
                 if state == "polling":
                     feeder.join()
                     polls = sum("poll finished" in line for line in exporter.errors)
+                else:
+                    body = requests.get(f"{url}/metrics", stream=True, timeout=60).raw.read()
+    with served(Starlette(routes=[Route("/", lambda _: Response(body))])) as port:
+        constant = _scraped(f"http://127.0.0.1:{port}/", SECONDS["constant"], ["gzip"])["gzip"]
     ratios = {}
     for encoding in ENCODINGS:
-        idle, polling = (reports[state, encoding] for state in ("idle", "polling"))
+        idle, polling = (reports[state][encoding] for state in ("idle", "polling"))
         assert idle["errors"] == polling["errors"] == 0
         ratios[encoding] = polling["p50"] / idle["p50"]
         show(
@@ -236,4 +264,9 @@ def test_scrapes_are_quick_while_polls_run(tmp_path: Path, show: Show) -> None:
             f"against the idle median: median {ratios[encoding]:.2f}, "
             f"p99 {polling['p99'] / idle['p50']:.2f}"
         )
+    show(
+        f"the same {len(body) / 1e6:.1f} MB each time: p50 {constant['p50']:.1f} ms, "
+        f"p99 {constant['p99']:.1f} ms, p99 by median {constant['p99'] / constant['p50']:.2f}"
+    )
+    assert constant["errors"] == 0
     assert max(ratios.values()) <= 2
