@@ -4,6 +4,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from threading import Lock
 
 from exporter.clock import Clock
@@ -28,6 +29,14 @@ MANY = 10
 """From so many listed projects on, one question for all is cheaper than one for each."""
 
 
+@dataclass(slots=True)
+class _Pause:
+    """Calls until an entry that was not found whole is looked for again."""
+
+    length: int
+    left: int
+
+
 class Discovery:
     """Keeps the scope true to the configuration and to GitLab."""
 
@@ -42,7 +51,7 @@ class Discovery:
         self._running = Lock()
         self._sources = _sources(settings, client)
         self._fingerprint = _fingerprint(settings)
-        self._missing: set[str] = set()
+        self._missing: dict[str, _Pause] = {}
 
     def run_if_due(self) -> bool:
         """Look again if it is time to, or for what could not be seen last time.
@@ -65,7 +74,10 @@ class Discovery:
         # A clock that was set back must not put discovery off until it has caught up.
         if not 0 <= self._clock.now() - at < interval:
             return set(self._sources)
-        return self._missing | (set(self._sources) - self._store.scope.sources())
+        for pause in self._missing.values():
+            pause.left -= 1
+        waiting = {name for name, pause in self._missing.items() if pause.left > 0}
+        return (self._missing.keys() | self._sources.keys() - self._store.scope.sources()) - waiting
 
     def _run(self, due: set[str]) -> None:
         at = self._clock.now()
@@ -82,7 +94,9 @@ class Discovery:
                     "discovery failed, what was known stays",
                     extra=fields(entry=name, kind=error.kind, error=str(error)),
                 )
-        self._missing = {name for name in due if not _is_whole(found[name])}
+        self._missing = {
+            name: pause for name, pause in self._missing.items() if name not in due
+        } | {name: self._pause(name, found[name]) for name in due if not _is_whole(found[name])}
         self._store.scope.save_discovery(
             found, at=at if whole else None, fingerprint=self._fingerprint
         )
@@ -95,6 +109,15 @@ class Discovery:
         )
         if whole and not self._source.has_overviews():  # which tell it at each poll
             self._read_environments(one for one in scope.projects if one.polled_at is not None)
+
+    def _pause(self, name: str, found: Discovered | None) -> _Pause:
+        """Return when to look for an entry again that was not found whole just now."""
+        if found is None:  # one request tells, and GitLab may be back
+            return _Pause(1, 1)
+        # What cannot be read of a list of many pages mostly stays so.
+        before = self._missing.get(name)
+        length = 2 * before.length if before is not None else 1
+        return _Pause(length, length)
 
     def _many(self, due: set[str]) -> dict[str, Discovered]:
         """Look for listed projects together where they are many; return what was found."""

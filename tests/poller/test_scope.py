@@ -286,6 +286,29 @@ def test_a_group_that_could_not_be_read_is_looked_for_again_at_the_next_poll(
     assert exporter.recent("umbrella/app") == 1
 
 
+def test_a_list_with_what_cannot_be_read_is_asked_for_again_ever_more_seldom(
+    world: World, start: StartExporter, gitlab: SimulatedGitLab, clock: FakeClock
+) -> None:
+    """It may be of many pages, which each poll would ask for."""
+    deploy(world, add_app(world, "acme/app"), ago=600)
+    odd = add_app(world, "acme/odd")
+    deploy(world, odd, ago=600)
+    exporter = start(groups=["acme"])
+    gitlab.faults.add(Fault("odd_values", "/groups/", swap=((odd.project.id, "odd"),)))
+    exporter.poll()
+    assert exporter.projects() == {"acme/app"}
+    listed = []
+    for _ in range(8):
+        gitlab.requests.clear()
+        clock.advance(minutes=5)
+        exporter.poll()
+        listed.append(any("/groups/" in record.path for record in gitlab.requests))
+    assert listed == [True, False, True, False, False, False, True, False]
+    gitlab.faults.clear()
+    rediscover(exporter, clock)
+    assert exporter.projects() == {"acme/app", "acme/odd"}
+
+
 def test_excluded_projects_and_groups_are_not_there(world: World, start: StartExporter) -> None:
     for path in ("acme/app", "acme/app-archive", "acme/sandbox/toy", "acme/team/sandbox/x"):
         deploy(world, add_app(world, path), ago=600)
