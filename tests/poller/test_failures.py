@@ -275,3 +275,20 @@ def test_json_tells_of_a_failing_project_what_is_known(
     assert project is not None
     known = exporter.dora(f"projects/{project.id}", start_date=day, end_date=day)
     assert known == [{day: 4}]
+
+
+def test_ready_tells_where_to_look_while_the_first_poll_keeps_failing(
+    gitlab: SimulatedGitLab, exporter: DrivenExporter
+) -> None:
+    unready = "not ready: the first poll is not complete"
+    assert exporter.page("/-/ready").text == f"{unready}\n"
+    gitlab.faults.add(Fault("status", status=401))
+    assert not exporter.poll()
+    page = exporter.page("/-/ready")
+    assert page.status_code == 503
+    assert page.text == (
+        f"{unready}, and the last try failed: the log and `gitlab-dora-exporter doctor` say why\n"
+    )
+    gitlab.faults.clear()
+    assert exporter.poll()
+    assert exporter.page("/-/ready").text == "ready\n"
