@@ -118,7 +118,12 @@ class Poll:
         log.log(
             logging.INFO if up else logging.ERROR,
             "poll finished" if up else "poll failed, no project could be read",
-            extra=fields(projects=len(due), failed=len(failed), seconds=round(seconds, 3)),
+            extra=fields(
+                projects=len(scope.projects),
+                asked=len(due),
+                failed=len(failed),
+                seconds=round(seconds, 3),
+            ),
         )
         return up
 
@@ -126,7 +131,7 @@ class Poll:
         """Read the merge requests that are final by now, and nothing else."""
         scope = self._store.scope.load()
         wanted = self._projects.settled(scope)
-        progress = Progress("reading merge requests", self._clock)
+        progress = Progress("steps of reading merge requests", self._clock)
         with self._pool() as pool:
             reading = SideBySide(pool, self._links.read, self, progress)
             for project, several in by_project(wanted).items():
@@ -161,7 +166,7 @@ class Poll:
         named: Mapping[int, Collection[str]],
     ) -> set[int]:
         """Read the projects that are due side by side; return those that failed."""
-        progress = Progress("polling", self._clock)
+        progress = Progress("steps of the poll", self._clock)
         progress.expect(len(due))
         wanted = self._projects.settled(scope)
         if not due:

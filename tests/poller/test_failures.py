@@ -292,3 +292,19 @@ def test_ready_tells_where_to_look_while_the_first_poll_keeps_failing(
     gitlab.faults.clear()
     assert exporter.poll()
     assert exporter.page("/-/ready").text == "ready\n"
+
+
+def test_the_log_tells_projects_in_scope_from_those_that_were_asked_about(
+    start: StartExporter, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A quiet estate is not asked about at each poll, and has not lost its projects."""
+    exporter = start(poll={"interval": "5m", "freshness": "1h"})
+    with caplog.at_level(logging.INFO):
+        assert exporter.poll()
+        clock.advance(days=3)
+        assert exporter.poll()
+        clock.advance(minutes=1)
+        assert exporter.poll()
+    told = [vars(one)["fields"] for one in caplog.records if one.getMessage() == "poll finished"]
+    counted = [(one["projects"], one["asked"], one["failed"]) for one in told]
+    assert counted == [(4, 4, 0), (4, 4, 0), (4, 0, 0)]
