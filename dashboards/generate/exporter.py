@@ -45,7 +45,7 @@ _STATE: Row = (
                 unit=TEXT,
                 thresholds=thresholds((BAD, 0), (GOOD, 1)),
                 mappings=UP_OR_DOWN,
-                no_value="no poll yet",
+                no_value="no poll known",
             ),
         ),
         (
@@ -58,7 +58,7 @@ _STATE: Row = (
                 unit=SECONDS,
                 decimals=1,
                 thresholds=_FRESHNESS,
-                no_value="no poll yet",
+                no_value="no poll known",
             ),
         ),
         (
@@ -70,7 +70,7 @@ _STATE: Row = (
                 unit=SECONDS,
                 decimals=1,
                 thresholds=thresholds((GOOD, 0), (POOR, 5 * MINUTE), (BAD, 30 * MINUTE)),
-                no_value="no poll yet",
+                no_value="no poll known",
             ),
         ),
         (
@@ -89,9 +89,11 @@ _STATE: Row = (
             stat(
                 "Projects in scope",
                 "Projects that the exporter polls.",
-                now(f"count({largest(_own('project_poll_errors_total'), 'project_id')})"),
+                now(
+                    f"count({largest(_own('project_poll_errors_total'), 'project_id')}) "
+                    f"or 0 * max({_own('build_info')})"
+                ),
                 unit=COUNT,
-                no_value="0",
             ),
         ),
         (
@@ -103,7 +105,7 @@ _STATE: Row = (
                 now(f"min({_own('gitlab_rate_limit_remaining')})"),
                 unit=COUNT,
                 thresholds=thresholds((BAD, 0), (POOR, 50), (GOOD, 200)),
-                no_value="GitLab tells none",
+                no_value="not told",
             ),
         ),
         (
@@ -114,7 +116,6 @@ _STATE: Row = (
                 now(f"sum({_own('leader')})"),
                 unit=COUNT,
                 thresholds=thresholds((BAD, 0), (GOOD, 1)),
-                no_value="0",
             ),
         ),
         (
@@ -227,7 +228,7 @@ _BUDGET: Row = (
                 unit=COUNT,
                 decimals=0,
                 step="15s",
-                no_value="GitLab tells none",
+                no_value="not told",
             ),
         ),
     ],
@@ -351,7 +352,7 @@ _EVENTS: Row = (
                 unit=SECONDS,
                 decimals=1,
                 thresholds=thresholds((BAD, 0), (POOR, 3 * DAY), (GOOD, 14 * DAY)),
-                no_value="GitLab tells none",
+                no_value="not told",
             ),
         ),
     ],
