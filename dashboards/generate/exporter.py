@@ -9,6 +9,7 @@ from dashboards.generate.fields import (
     MINUTE,
     PER_SECOND,
     POOR,
+    REQUESTS_PER_SECOND,
     SECONDS,
     SHOWN_OR_WITHHELD,
     TEXT,
@@ -193,7 +194,7 @@ _BUDGET: Row = (
                         f"sum by (code) (rate({_REQUESTS}[$__rate_interval]))", "{{code}}", "1m"
                     )
                 ],
-                unit=PER_SECOND,
+                unit=REQUESTS_PER_SECOND,
                 step="1m",
             ),
         ),
@@ -209,7 +210,7 @@ _BUDGET: Row = (
                         "1m",
                     )
                 ],
-                unit=PER_SECOND,
+                unit=REQUESTS_PER_SECOND,
                 step="1m",
             ),
         ),
