@@ -308,3 +308,25 @@ def test_the_log_tells_projects_in_scope_from_those_that_were_asked_about(
     told = [vars(one)["fields"] for one in caplog.records if one.getMessage() == "poll finished"]
     counted = [(one["projects"], one["asked"], one["failed"]) for one in told]
     assert counted == [(4, 4, 0), (4, 4, 0), (4, 0, 0)]
+
+
+def test_the_last_line_of_a_poll_says_why_projects_failed(
+    world: World,
+    gitlab: SimulatedGitLab,
+    exporter: DrivenExporter,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """With many projects it is the line that is read."""
+    assert exporter.poll()
+    gitlab.faults.add(Fault("status", broken_for(APPS[0], world), status=403))
+    gitlab.faults.add(Fault("status", status=401))
+    with caplog.at_level(logging.ERROR):
+        assert not exporter.poll()
+    (told,) = [vars(one)["fields"] for one in caplog.records if hasattr(one, "fields")]
+    assert (told["failed"], told["why"]) == (4, "unauthorized 3, forbidden 1")
+    gitlab.faults.clear()
+    caplog.clear()
+    with caplog.at_level(logging.INFO):
+        assert exporter.poll()
+    (told,) = [vars(one)["fields"] for one in caplog.records if one.msg == "poll finished"]
+    assert "why" not in told
