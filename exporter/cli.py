@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (StoreError, ListenError, BackfillError, FrontError, VerifyError) as error:
         print(error, file=sys.stderr)
     except GitLabError as error:
-        print(f"GitLab: {error}", file=sys.stderr)
+        print(f"GitLab: {error}; `gitlab-dora-exporter doctor` tells more", file=sys.stderr)
     except KeyboardInterrupt:  # before serving began
         return 130
     return 1

@@ -61,7 +61,7 @@ def headline(select: Select, what: str) -> Row:
             unit=SHARE,
             decimals=0,
             thresholds=MORE_IS_BETTER,
-            no_value="none before",
+            no_value="no comparison",
         ),
         stat(
             "Lead time (median)",
@@ -80,7 +80,7 @@ def headline(select: Select, what: str) -> Row:
             unit=SHARE,
             decimals=0,
             thresholds=LESS_IS_BETTER,
-            no_value="none before",
+            no_value="no comparison",
         ),
         stat(
             "Lead time (95th)",
@@ -103,7 +103,7 @@ def headline(select: Select, what: str) -> Row:
             unit=SECONDS,
             decimals=1,
             thresholds=LAST_DEPLOYMENT,
-            no_value="never",
+            no_value="none known",
         ),
     ]
     return 4, [(3, panel) for panel in panels]

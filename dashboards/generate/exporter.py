@@ -9,6 +9,7 @@ from dashboards.generate.fields import (
     MINUTE,
     PER_SECOND,
     POOR,
+    REQUESTS_PER_SECOND,
     SECONDS,
     SHOWN_OR_WITHHELD,
     TEXT,
@@ -45,7 +46,7 @@ _STATE: Row = (
                 unit=TEXT,
                 thresholds=thresholds((BAD, 0), (GOOD, 1)),
                 mappings=UP_OR_DOWN,
-                no_value="no poll yet",
+                no_value="no poll known",
             ),
         ),
         (
@@ -58,7 +59,7 @@ _STATE: Row = (
                 unit=SECONDS,
                 decimals=1,
                 thresholds=_FRESHNESS,
-                no_value="no poll yet",
+                no_value="no poll known",
             ),
         ),
         (
@@ -70,7 +71,7 @@ _STATE: Row = (
                 unit=SECONDS,
                 decimals=1,
                 thresholds=thresholds((GOOD, 0), (POOR, 5 * MINUTE), (BAD, 30 * MINUTE)),
-                no_value="no poll yet",
+                no_value="no poll known",
             ),
         ),
         (
@@ -89,9 +90,11 @@ _STATE: Row = (
             stat(
                 "Projects in scope",
                 "Projects that the exporter polls.",
-                now(f"count({largest(_own('project_poll_errors_total'), 'project_id')})"),
+                now(
+                    f"count({largest(_own('project_poll_errors_total'), 'project_id')}) "
+                    f"or 0 * max({_own('build_info')})"
+                ),
                 unit=COUNT,
-                no_value="0",
             ),
         ),
         (
@@ -103,7 +106,7 @@ _STATE: Row = (
                 now(f"min({_own('gitlab_rate_limit_remaining')})"),
                 unit=COUNT,
                 thresholds=thresholds((BAD, 0), (POOR, 50), (GOOD, 200)),
-                no_value="GitLab tells none",
+                no_value="not told",
             ),
         ),
         (
@@ -114,7 +117,6 @@ _STATE: Row = (
                 now(f"sum({_own('leader')})"),
                 unit=COUNT,
                 thresholds=thresholds((BAD, 0), (GOOD, 1)),
-                no_value="0",
             ),
         ),
         (
@@ -192,7 +194,7 @@ _BUDGET: Row = (
                         f"sum by (code) (rate({_REQUESTS}[$__rate_interval]))", "{{code}}", "1m"
                     )
                 ],
-                unit=PER_SECOND,
+                unit=REQUESTS_PER_SECOND,
                 step="1m",
             ),
         ),
@@ -208,7 +210,7 @@ _BUDGET: Row = (
                         "1m",
                     )
                 ],
-                unit=PER_SECOND,
+                unit=REQUESTS_PER_SECOND,
                 step="1m",
             ),
         ),
@@ -227,7 +229,7 @@ _BUDGET: Row = (
                 unit=COUNT,
                 decimals=0,
                 step="15s",
-                no_value="GitLab tells none",
+                no_value="not told",
             ),
         ),
     ],
@@ -351,7 +353,7 @@ _EVENTS: Row = (
                 unit=SECONDS,
                 decimals=1,
                 thresholds=thresholds((BAD, 0), (POOR, 3 * DAY), (GOOD, 14 * DAY)),
-                no_value="GitLab tells none",
+                no_value="not told",
             ),
         ),
     ],

@@ -73,7 +73,7 @@ _SUMMARY: Row = (
                 unit=SHARE,
                 decimals=0,
                 thresholds=MORE_IS_BETTER,
-                no_value="none before",
+                no_value="no comparison",
             ),
         ),
         (
@@ -81,7 +81,7 @@ _SUMMARY: Row = (
             stat(
                 "Projects deploying",
                 "Projects with at least one successful deployment in the window.",
-                now(f"count({_RECENT} > 0) or vector(0)"),
+                now(f"count({_RECENT} > 0) or 0 * count({_RECENT})"),
                 unit=COUNT,
             ),
         ),
@@ -120,7 +120,7 @@ _SUMMARY: Row = (
                 unit=SHARE,
                 decimals=0,
                 thresholds=LESS_IS_BETTER,
-                no_value="none before",
+                no_value="no comparison",
             ),
         ),
         (
@@ -141,7 +141,7 @@ _SUMMARY: Row = (
                 unit=SECONDS,
                 decimals=1,
                 thresholds=LAST_DEPLOYMENT,
-                no_value="never",
+                no_value="none known",
             ),
         ),
     ],

@@ -22,14 +22,16 @@ from exporter.dora.tiers import TIERS
 Payload = Literal["key_value", "date_value"]
 PAYLOADS: tuple[Payload, ...] = ("key_value", "date_value")
 
-_MISSHAPEN = (
-    "metric[]",
-    "start_date[]",
-    "end_date[]",
-    "interval[]",
-    "environment_tier[]",
+_SEVERAL = "environment_tiers[]"
+_NAMES = (
+    "metric",
+    "start_date",
+    "end_date",
+    "interval",
+    "environment_tier",
     "environment_tiers",
-    "authors[]",
+    "payload",
+    "authors",
 )
 
 _FIRST_YEAR, _LAST_YEAR = 1000, 9000  # no time zone reaches beyond what datetime can hold
@@ -64,7 +66,7 @@ class Query:
             ("start_date", self.start.isoformat()),
             ("end_date", self.end.isoformat()),
             ("interval", self.interval),
-            *(("environment_tiers[]", tier) for tier in dict.fromkeys(self.tiers)),
+            *((_SEVERAL, tier) for tier in dict.fromkeys(self.tiers)),
             *([] if self.authors is Authors.PEOPLE else [("authors", str(self.authors))]),
         ]
 
@@ -126,11 +128,12 @@ def read_parameters(
         RefusalError: 400 with everything that is missing or cannot be read.
     """
     # Of the wrong shape, they would be overlooked and the answer be that to another question.
-    errors = [f"{name} is invalid" for name in _MISSHAPEN if name in query]
+    misshapen = dict.fromkeys(name.partition("[")[0] for name in query if _is_misshapen(name))
+    errors = [f"{name} is invalid" for name in misshapen]
     errors += wrong
     metric = query.get("metric")
     if metric is None:
-        errors.append("metric is missing")
+        errors += [] if "metric" in misshapen else ["metric is missing"]
     elif metric not in list(MetricName):
         errors.append("metric does not have a valid value")
     start = _day(query, "start_date", months_before(today, DEFAULT_MONTHS), errors)
@@ -144,7 +147,7 @@ def read_parameters(
         errors.append("authors does not have a valid value")
     if errors or metric is None or form is None:
         raise malformed(*errors)
-    several = tuple(query.getlist("environment_tiers[]"))
+    several = tuple(query.getlist(_SEVERAL))
     return Parameters(
         metric=MetricName(metric),
         start=start,
@@ -155,6 +158,17 @@ def read_parameters(
         payload=form,
         authors=Authors(authors),
     )
+
+
+def _is_misshapen(name: str) -> bool:
+    """Tell whether a parameter is a list where one value belongs, or the other way round.
+
+    ``environment_tiers[0]``, as some clients write lists, is to GitLab no list.
+    """
+    known, bracket, _ = name.partition("[")
+    if not bracket:
+        return name == "environment_tiers"
+    return known in _NAMES and name != _SEVERAL
 
 
 def _day(query: QueryParams, name: str, default: date, errors: list[str]) -> date:

@@ -22,6 +22,7 @@ from tenacity import (
 
 from exporter.clock import Clock
 from exporter.gitlab.budget import Budget
+from exporter.gitlab.contact import trouble
 from exporter.gitlab.errors import (
     FOR_PEOPLE,
     BadAnswerError,
@@ -246,8 +247,7 @@ class Client:
         except requests.exceptions.SSLError as error:
             raise UnavailableError(f"{verb.upper()} {path}: TLS: {error}", error) from None
         except requests.exceptions.RequestException as error:
-            reason = type(error).__name__
-            raise UnavailableError(f"{verb.upper()} {path}: {reason}", error) from None
+            raise _disconnected(verb, path, error) from None
         except OSError as error:  # so says `requests` of a CA file that is gone
             raise UnavailableError(f"{verb.upper()} {path}: TLS: {error}", error) from None
         except (ValueError, RecursionError) as error:
@@ -292,7 +292,15 @@ def _refusal(verb: str, path: str, error: PythonGitlabError) -> GitLabError:
     told = _told(error)
     if told.startswith("<"):
         told = FOR_PEOPLE  # of a proxy, which says no more than the status
-    return refusal(status)(f"{verb.upper()} {path}: {status} {told}")
+    # GitLab's own words mostly begin with the status.
+    told = told.removeprefix(str(status)).lstrip()
+    return refusal(status)(f"{verb.upper()} {path}: {status} {told}".rstrip())
+
+
+def _disconnected(verb: str, path: str, reason: Exception) -> UnavailableError:
+    kept = trouble(UnavailableError("", reason))
+    what = f"connection fails: {kept} ({type(reason).__name__})"
+    return UnavailableError(f"{verb.upper()} {path}: {what}", reason)
 
 
 def _unreadable(verb: str, path: str, error: Exception) -> BadAnswerError:

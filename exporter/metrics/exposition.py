@@ -86,6 +86,11 @@ class Exposition:
         """How many projects the running poll has yet to read."""
         return len(self._status.view().unread)
 
+    @property
+    def failed(self) -> bool:
+        """Whether the last poll that ended could read nothing, or store nothing."""
+        return self._status.view().up is False
+
     def scrape(self, *, accept: str = "", gzip: bool = False, names: Sequence[str] = ()) -> Scrape:
         """Return what is to be answered, as of now.
 

@@ -1,6 +1,7 @@
 """One poll: every project in scope is read as far as it is new, each on its own."""
 
 import logging
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -60,6 +61,7 @@ class Poll:
         self._clock = clock
         self._stop = stop
         self._pruned: Instant | None = None
+        self._failed: dict[int, str] = {}
         self._due = Due(settings)
         self._links = LinkReader(source, store, status.links)
         self._gaps = GapFiller(
@@ -99,6 +101,7 @@ class Poll:
             else [one for one in scope.projects if one.id in only]
         )
         self._status.begin([one.id for one in due])
+        self._failed = {}
         failed = self._read_all(scope, due, at, only or {})
         if self._stop.is_set():
             return False
@@ -118,15 +121,26 @@ class Poll:
         log.log(
             logging.INFO if up else logging.ERROR,
             "poll finished" if up else "poll failed, no project could be read",
-            extra=fields(projects=len(due), failed=len(failed), seconds=round(seconds, 3)),
+            extra=fields(
+                projects=len(scope.projects),
+                asked=len(due),
+                failed=len(failed),
+                seconds=round(seconds, 3),
+                **self._why(),
+            ),
         )
         return up
+
+    def _why(self) -> dict[str, str]:
+        """Return, where projects failed, how many did by kind of error, the most first."""
+        kinds = Counter(self._failed.values()).most_common()
+        return {"why": ", ".join(f"{kind} {many}" for kind, many in kinds)} if kinds else {}
 
     def read_links(self) -> None:
         """Read the merge requests that are final by now, and nothing else."""
         scope = self._store.scope.load()
         wanted = self._projects.settled(scope)
-        progress = Progress("reading merge requests", self._clock)
+        progress = Progress("steps of reading merge requests", self._clock)
         with self._pool() as pool:
             reading = SideBySide(pool, self._links.read, self, progress)
             for project, several in by_project(wanted).items():
@@ -161,7 +175,7 @@ class Poll:
         named: Mapping[int, Collection[str]],
     ) -> set[int]:
         """Read the projects that are due side by side; return those that failed."""
-        progress = Progress("polling", self._clock)
+        progress = Progress("steps of the poll", self._clock)
         progress.expect(len(due))
         wanted = self._projects.settled(scope)
         if not due:
@@ -306,6 +320,7 @@ class Poll:
         else:
             kind, reason = type(error).__name__, str(error)
         self._status.failed(project.id, reason)
+        self._failed[project.id] = kind
         log.warning(
             "project cannot be polled, its last values stay",
             extra=fields(project=project.path, project_id=project.id, kind=kind, error=reason),

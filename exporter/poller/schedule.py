@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from threading import Event, Lock, Thread
 
+from apscheduler.events import EVENT_JOB_MAX_INSTANCES, JobSubmissionEvent
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.date import DateTrigger
@@ -16,7 +17,20 @@ from exporter.store import LostLeadError, UnusableError
 
 log = logging.getLogger(__name__)
 
+
+class _InOurWords(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Leave out that a run was skipped: it is told by what it means."""
+        return "maximum number of running instances" not in str(record.msg)
+
+
+# The scheduler's own words would name nothing that its user knows.
+logging.getLogger("apscheduler.scheduler").addFilter(_InOurWords())
+
 _POLLS = "polls"
+
+_KEYS = {"poll": "poll.interval", "discovery": "poll.discovery_interval"}
+"""What the configuration calls the intervals of the jobs."""
 
 
 class Schedule:
@@ -36,6 +50,7 @@ class Schedule:
         """Prepare the jobs; each runs for the first time so many seconds from now."""
         self._stop = stop
         self._adding = Lock()
+        self._overran: set[str] = set()
         self._waiting: Thread | None = None
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
@@ -44,6 +59,7 @@ class Schedule:
             # A run that comes late is still wanted, and one run makes up for several missed.
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
         )
+        self._scheduler.add_listener(self._overrun, EVENT_JOB_MAX_INSTANCES)
         now = datetime.now(UTC)
         for name, job, interval, first_in, executor in (
             ("poll", poll, poll_interval, poll_in, _POLLS),
@@ -102,9 +118,17 @@ class Schedule:
         self._waiting.join(patience)
         return not self._waiting.is_alive()
 
+    def _overrun(self, event: JobSubmissionEvent) -> None:
+        """Tell once of each run that still goes on when the next is due."""
+        name: str = event.job_id
+        if name not in self._overran:
+            self._overran.add(name)
+            log.warning("%s takes longer than %s, the next one waits for it", name, _KEYS[name])
+
     def _guarded(self, name: str, job: Callable[[], object]) -> None:
         if self._stop.is_set():  # while it waited for another
             return
+        self._overran.discard(name)
         try:
             job()
         except StoppedError:

@@ -27,6 +27,9 @@ from exporter.web.landing import landing_page
 from exporter.web.scraping import SIDE_BY_SIDE, Asked, respond
 from exporter.webhook import Receiver
 
+# Not why it failed: that may name projects, and whoever connects may read this.
+_LOOK = ", and the last try failed: the log and `gitlab-dora-exporter doctor` say why"
+
 
 def create_app(
     settings: Settings, exposition: Exposition, api: DoraApi, receiver: Receiver | None = None
@@ -53,6 +56,8 @@ def create_app(
         if exposition.snapshot.polled_at is None:
             left = exposition.unread
             what = f", projects left to read: {left}" if left else ""
+            if exposition.failed and not left:
+                what = _LOOK
             return PlainTextResponse(f"not ready: the first poll is not complete{what}\n", 503)
         return PlainTextResponse("ready\n")
 

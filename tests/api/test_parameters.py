@@ -23,6 +23,17 @@ MALFORMED = [
     (f"{FREQUENCY}&start_date=0001-01-01", "start_date is invalid"),
     (f"{FREQUENCY}&end_date=03/01/2021", "end_date is invalid"),
     (f"{FREQUENCY}&end_date=9999-12-31", "end_date is invalid"),
+    (f"{FREQUENCY}&environment_tiers=staging", "environment_tiers is invalid"),
+    (f"{FREQUENCY}&environment_tiers[0]=staging", "environment_tiers is invalid"),
+    (f"{FREQUENCY}&environment_tiers%5Ba%5D=staging", "environment_tiers is invalid"),
+    (f"{FREQUENCY}&environment_tier[]=staging", "environment_tier is invalid"),
+    (f"{FREQUENCY}&interval[0]=all", "interval is invalid"),
+    ("metric[]=deployment_frequency", "metric is invalid"),
+    (
+        f"{FREQUENCY}&environment_tiers[0]=staging&environment_tiers[1]=production",
+        "environment_tiers is invalid",
+    ),
+    (f"{FREQUENCY}&payload[]=date_value", "payload is invalid"),
     (f"{FREQUENCY}&payload=xml", "payload does not have a valid value"),
     (
         "start_date=a&end_date=b&payload=c",

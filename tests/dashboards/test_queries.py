@@ -56,6 +56,19 @@ def test_a_query_of_nothing_is_noticed(asker: Asker) -> None:
     assert len(_unexplained(asker, dashboard, [chosen])) == len(list(queries(dashboard)))
 
 
+@every_dashboard
+def test_where_nothing_is_scraped_nothing_is_drawn(asker: Asker, dashboard: Json) -> None:
+    """A zero there would say that nobody deploys, or that no project is polled."""
+    now, chosen = time.time(), asker.default(dashboard)
+    nowhere = chosen | {
+        name: "nowhere"
+        for name in ("environment_tier", "group", "instance", "level", "project")
+        if name in chosen
+    }
+    drawn = {one.expression for one in queries(dashboard) if asker.numbers(one, nowhere, now)}
+    assert drawn == set()
+
+
 @pytest.mark.long
 @pytest.mark.timeout(900)
 @every_dashboard

@@ -128,6 +128,25 @@ def test_every_panel_has_unit_thresholds_and_a_text_for_nothing(dashboard: Json)
 
 
 @every_dashboard
+def test_only_requests_are_counted_in_requests(dashboard: Json) -> None:
+    in_requests = {
+        expression
+        for panel in panels(dashboard)
+        if panel.get("fieldConfig", {}).get("defaults", {}).get("unit") == "reqps"
+        for expression in (target["expr"] for target in panel["targets"])
+    }
+    assert all("requests_total" in one for one in in_requests)
+
+
+@every_dashboard
+def test_what_is_missing_is_not_shown_as_a_number(dashboard: Json) -> None:
+    """Nothing scraped is not zero; `test_queries.py` asks Prometheus the same of the queries."""
+    for panel in panels(dashboard):
+        told = panel.get("fieldConfig", {}).get("defaults", {}).get("noValue", "")
+        assert not any(map(str.isdigit, told)), panel["title"]
+
+
+@every_dashboard
 def test_thresholds_rise_from_a_neutral_base(dashboard: Json) -> None:
     for panel in drawn(dashboard):
         config = panel["fieldConfig"]

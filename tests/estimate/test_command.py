@@ -132,6 +132,7 @@ def test_what_is_not_there_is_told(
     error = capsys.readouterr().err
     assert told in error
     assert "404" in error
+    assert "`gitlab-dora-exporter doctor` tells more" in error
     assert DEFAULT_TOKEN not in error
 
 

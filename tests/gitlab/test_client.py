@@ -169,7 +169,7 @@ def test_error_page_of_a_proxy_is_not_quoted(gitlab: SimulatedGitLab, known: Cli
 
 def test_what_gitlab_says_of_a_refusal_is_told(serve: Serve, clients: Clients) -> None:
     server = serve(lambda _: Told({"message": "403 Forbidden - " + "x" * 999}, 403))
-    with pytest.raises(ForbiddenError, match="GET /user: 403 403 Forbidden - x") as caught:
+    with pytest.raises(ForbiddenError, match=r"^GET /user: 403 Forbidden - x") as caught:
         clients(server.url).get("/user")
     assert len(str(caught.value)) < 300
 

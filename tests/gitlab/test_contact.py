@@ -41,6 +41,7 @@ def test_one_answer_is_asked_for_once(
 def test_an_error_says_what_kept_the_connection_from_coming_about(clients: Clients) -> None:
     error = failing(clients(f"http://127.0.0.1:{free_port()}"))
     assert trouble(error) is Trouble.REFUSED
+    assert str(error) == "GET /version: connection fails: refused (ConnectionError)"
     assert trouble(GitLabError("another")) is None
 
 

@@ -275,3 +275,58 @@ def test_json_tells_of_a_failing_project_what_is_known(
     assert project is not None
     known = exporter.dora(f"projects/{project.id}", start_date=day, end_date=day)
     assert known == [{day: 4}]
+
+
+def test_ready_tells_where_to_look_while_the_first_poll_keeps_failing(
+    gitlab: SimulatedGitLab, exporter: DrivenExporter
+) -> None:
+    unready = "not ready: the first poll is not complete"
+    assert exporter.page("/-/ready").text == f"{unready}\n"
+    gitlab.faults.add(Fault("status", status=401))
+    assert not exporter.poll()
+    page = exporter.page("/-/ready")
+    assert page.status_code == 503
+    assert page.text == (
+        f"{unready}, and the last try failed: the log and `gitlab-dora-exporter doctor` say why\n"
+    )
+    gitlab.faults.clear()
+    assert exporter.poll()
+    assert exporter.page("/-/ready").text == "ready\n"
+
+
+def test_the_log_tells_projects_in_scope_from_those_that_were_asked_about(
+    start: StartExporter, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A quiet estate is not asked about at each poll, and has not lost its projects."""
+    exporter = start(poll={"interval": "5m", "freshness": "1h"})
+    with caplog.at_level(logging.INFO):
+        assert exporter.poll()
+        clock.advance(days=3)
+        assert exporter.poll()
+        clock.advance(minutes=1)
+        assert exporter.poll()
+    told = [vars(one)["fields"] for one in caplog.records if one.getMessage() == "poll finished"]
+    counted = [(one["projects"], one["asked"], one["failed"]) for one in told]
+    assert counted == [(4, 4, 0), (4, 4, 0), (4, 0, 0)]
+
+
+def test_the_last_line_of_a_poll_says_why_projects_failed(
+    world: World,
+    gitlab: SimulatedGitLab,
+    exporter: DrivenExporter,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """With many projects it is the line that is read."""
+    assert exporter.poll()
+    gitlab.faults.add(Fault("status", broken_for(APPS[0], world), status=403))
+    gitlab.faults.add(Fault("status", status=401))
+    with caplog.at_level(logging.ERROR):
+        assert not exporter.poll()
+    (told,) = [vars(one)["fields"] for one in caplog.records if hasattr(one, "fields")]
+    assert (told["failed"], told["why"]) == (4, "unauthorized 3, forbidden 1")
+    gitlab.faults.clear()
+    caplog.clear()
+    with caplog.at_level(logging.INFO):
+        assert exporter.poll()
+    (told,) = [vars(one)["fields"] for one in caplog.records if one.msg == "poll finished"]
+    assert "why" not in told

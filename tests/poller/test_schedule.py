@@ -85,6 +85,41 @@ def test_a_job_that_outlasts_its_interval_never_overlaps_itself(begin: Begin) ->
     assert polls.acquire(timeout=PATIENCE)
 
 
+def test_a_poll_that_outlasts_its_interval_is_told_once_by_the_name_of_the_key(
+    begin: Begin, caplog: pytest.LogCaptureFixture
+) -> None:
+    polls, discoveries = Semaphore(0), Semaphore(0)
+    ends = [Event(), Event()]
+    waiting = iter(ends)
+
+    def poll() -> None:
+        end = next(waiting, None)
+        polls.release()
+        assert end is None or end.wait(PATIENCE)
+
+    def told() -> list[str]:
+        return [one.getMessage() for one in caplog.records if one.levelno >= logging.WARNING]
+
+    long = "poll takes longer than poll.interval, the next one waits for it"
+    with caplog.at_level(logging.WARNING):
+        begin(
+            poll=poll,
+            discover=discoveries.release,
+            poll_interval=SECOND,
+            discovery_interval=SECOND,
+        )
+        assert polls.acquire(timeout=PATIENCE)
+        assert all(discoveries.acquire(timeout=PATIENCE) for _ in range(5))
+        assert told() == [long]
+        ends[0].set()
+        assert polls.acquire(timeout=PATIENCE)
+        while discoveries.acquire(blocking=False):
+            pass
+        assert all(discoveries.acquire(timeout=PATIENCE) for _ in range(4))
+        assert told() == [long] * 2
+        ends[1].set()
+
+
 def test_an_exception_does_not_end_the_schedule(
     begin: Begin, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -4,11 +4,13 @@ import re
 
 import pytest
 
+from exporter.gitlab.contact import Trouble
 from tests.dashboards.dashboard_files import FILES as DASHBOARDS
 from tests.dashboards.dashboard_files import load
 from tests.rules.rule_files import ALERTS, ROOT
 
-HEADINGS = re.findall(r"^## (\w+)$", (ROOT / "docs/runbooks.md").read_text(), re.MULTILINE)
+RUNBOOKS = (ROOT / "docs/runbooks.md").read_text()
+HEADINGS = re.findall(r"^## (\w+)$", RUNBOOKS, re.MULTILINE)
 README = (ROOT / "README.md").read_text()
 VARIABLES = {
     dashboard["uid"]: {one["name"] for one in dashboard["templating"]["list"]}
@@ -31,6 +33,15 @@ def test_the_runbooks_are_those_of_the_alerts() -> None:
     assert list(ALERTS) == HEADINGS
     for alert, rule in ALERTS.items():
         assert rule["annotations"]["runbook_url"] == f"docs/runbooks.md#{alert.lower()}"
+
+
+@pytest.mark.parametrize(
+    "trouble", [Trouble.REFUSED, Trouble.UNKNOWN_HOST, Trouble.PROXY, Trouble.CUT]
+)
+def test_the_runbook_knows_what_the_log_says_of_connections(trouble: Trouble) -> None:
+    (row,) = (line for line in RUNBOOKS.splitlines() if "connection fails: " in line)
+    said = row.split("|")[1].replace("connection fails: ", "")
+    assert f"`{trouble}`" in said
 
 
 @pytest.mark.parametrize("alert", ALERTS)
