@@ -9,6 +9,7 @@ from exporter.dora.facts import LinkMethod, MergeRequest, Project
 from exporter.gitlab import GitLabSource, StoppedError
 from exporter.instant import Instant, microseconds
 from exporter.logs import fields
+from exporter.poller.refusals import Refusals
 from exporter.store import Store, Unsettled, UnusableError
 
 log = logging.getLogger(__name__)
@@ -100,13 +101,18 @@ class LinkReader:
                 extra=fields(error=str(error)),
             )
             left = list(some)
+        refusals = Refusals()
         for project, several in by_project(left).items():
+            if refusals.refusal is not None:
+                failed[project] = refusals.refusal
+                continue
             try:
                 self._read_project(project.id, [one for _, one in several], told)
             except (StoppedError, UnusableError):
                 raise
             except Exception as error:  # noqa: BLE001 - one bad project stops no other
                 failed[project] = error
+            refusals.note(failed.get(project))
         return failed
 
     def _save_together(

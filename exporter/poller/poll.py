@@ -62,6 +62,7 @@ class Poll:
         self._stop = stop
         self._pruned: Instant | None = None
         self._failed: dict[int, str] = {}
+        self._told: dict[int, Exception] = {}
         self._due = Due(settings)
         self._links = LinkReader(source, store, status.links)
         self._gaps = GapFiller(
@@ -102,6 +103,7 @@ class Poll:
         )
         self._status.begin([one.id for one in due])
         self._failed = {}
+        self._told = {}
         failed = self._read_all(scope, due, at, only or {})
         if self._stop.is_set():
             return False
@@ -321,7 +323,11 @@ class Poll:
             kind, reason = type(error).__name__, str(error)
         self._status.failed(project.id, reason)
         self._failed[project.id] = kind
-        log.warning(
+        # One error may be many projects': the first tells of it.
+        again = id(error) in self._told
+        self._told[id(error)] = error
+        log.log(
+            logging.DEBUG if again else logging.WARNING,
             "project cannot be polled, its last values stay",
             extra=fields(project=project.path, project_id=project.id, kind=kind, error=reason),
             exc_info=None if isinstance(error, GitLabError) else error,

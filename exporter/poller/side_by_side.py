@@ -1,5 +1,6 @@
 """Projects read side by side, and their merge requests in batches over all of them."""
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
@@ -10,9 +11,13 @@ from typing import Any, Protocol
 from exporter.dora.facts import Project
 from exporter.gitlab import StoppedError
 from exporter.gitlab.multiplex import MOST
+from exporter.logs import fields
 from exporter.poller.links import Wanted
 from exporter.poller.progress import Progress
+from exporter.poller.refusals import Refusals
 from exporter.store import UnusableError
+
+log = logging.getLogger(__name__)
 
 _SOME = MOST
 """Deployments whose merge requests are read and stored together: what one request may hold."""
@@ -46,6 +51,7 @@ class SideBySide:
         self._running: dict[Future[Any], Project | Sequence[Wanted]] = {}
         self._wanted: list[Wanted] = []
         self._left: Counter[int] = Counter()
+        self._refusals = Refusals()
         self.failures: set[int] = set()
         """The projects that failed."""
 
@@ -63,6 +69,8 @@ class SideBySide:
     def finish(self) -> None:
         """Wait until all is read, or the exporter is shutting down.
 
+        Once GitLab refuses the token, what was not begun fails for the same reason, unasked.
+
         Raises:
             UnusableError: if nothing can be stored; then nothing more is read.
         """
@@ -79,19 +87,19 @@ class SideBySide:
             except StoppedError:
                 self._wanted.clear()
             except CancelledError:
-                pass
+                if self._refusals.refusal is not None:
+                    self._fail_all(about, self._refusals.refusal)
             except UnusableError as error:
                 trouble = error
                 self._wanted.clear()
-                for other in self._running:
-                    other.cancel()
+                self._begin_no_more()
             except Exception as error:  # noqa: BLE001 - one bad project stops no other
-                projects = [about] if isinstance(about, Project) else {one for one, _ in about}
-                for one in projects:
-                    self._fail(one, error)
+                self._fail_all(about, error)
+                self._note(error)
             else:
                 if isinstance(about, Project):
                     self.want(about, result)
+                    self._note(None)
                 else:
                     self._take_links(about, result)
 
@@ -101,6 +109,9 @@ class SideBySide:
     def _take_links(self, some: Sequence[Wanted], failed: dict[Project, Exception]) -> None:
         for project, reason in failed.items():
             self._fail(project, reason)
+            self._note(reason)
+        if not failed:
+            self._note(None)
         for project, _ in some:
             self._left[project.id] -= 1
             if not self._left[project.id] and project.id not in self.failures:
@@ -117,6 +128,29 @@ class SideBySide:
         future = self._pool.submit(work)
         self._running[future] = about
         future.add_done_callback(self._ended.put)
+
+    def _note(self, error: Exception | None) -> None:
+        refused_before = self._refusals.refusal is not None
+        self._refusals.note(error)
+        refusal = self._refusals.refusal
+        if refusal is None:
+            return
+        if not refused_before:
+            log.warning(
+                "GitLab refuses the token, it is not asked about other projects this time",
+                extra=fields(error=str(refusal)),
+            )
+        self._begin_no_more()
+        self._fail_all(self._wanted, refusal)
+        self._wanted.clear()
+
+    def _begin_no_more(self) -> None:
+        for other in self._running:
+            other.cancel()
+
+    def _fail_all(self, about: Project | Sequence[Wanted], error: Exception) -> None:
+        for one in [about] if isinstance(about, Project) else {one for one, _ in about}:
+            self._fail(one, error)
 
     def _fail(self, project: Project, error: Exception) -> None:
         if project.id not in self.failures:

@@ -231,6 +231,44 @@ def test_a_revoked_token_takes_the_exporter_down_until_it_is_restored(
     assert exporter.value(LAST_POLL) == pytest.approx(clock().timestamp(), abs=60)
 
 
+def test_a_refused_token_is_not_tried_on_every_project(
+    world: World,
+    gitlab: SimulatedGitLab,
+    exporter: DrivenExporter,
+    clock: FakeClock,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Hundreds of refusals make GitLab block the address, and say no more than a few."""
+    for number in range(40):
+        deploy(world, add_app(world, f"acme/many/app-{number}"), HOUR, ago=900)
+    exporter.poll()
+    before = exporter.numbers()
+    world.tokens[DEFAULT_TOKEN].revoked = True
+    clock.advance(days=3)
+    gitlab.requests.clear()
+    with caplog.at_level(logging.WARNING):
+        assert not exporter.poll()
+    assert len(gitlab.requests) < 20
+    assert sum("project cannot be polled" in one.getMessage() for one in caplog.records) < 10
+    assert sum("GitLab refuses the token" in one.getMessage() for one in caplog.records) == 1
+    assert exporter.value(STALE) == 40 + len(APPS)
+    assert exporter.numbers() == before
+    world.tokens[DEFAULT_TOKEN].revoked = False
+    clock.advance(minutes=5)
+    assert exporter.poll()
+    assert exporter.value(STALE) == 0
+
+
+def test_one_server_that_refuses_the_token_stops_no_poll(
+    world: World, gitlab: SimulatedGitLab, exporter: DrivenExporter
+) -> None:
+    for path in APPS[:2]:
+        gitlab.faults.add(Fault("status", broken_for(path, world), status=401))
+    assert exporter.poll()
+    assert exporter.value(STALE) == 2
+    assert exporter.recent(APPS[3]) == 4
+
+
 def test_the_trailing_windows_end_at_the_last_poll_not_at_the_scrape(
     exporter: DrivenExporter, clock: FakeClock
 ) -> None:
