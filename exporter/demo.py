@@ -4,6 +4,7 @@ It needs nothing: no token, no configuration, no GitLab. Now and then something 
 """
 
 import logging
+import os
 import random
 import tempfile
 from collections.abc import Iterator
@@ -23,6 +24,9 @@ SEED = 1
 DAYS = 210
 """Days of history, enough for a trailing window of 90 days and the one before it."""
 
+LOOPBACK = "127.0.0.1"
+"""Where the simulated GitLab listens."""
+
 _NEWS_SECONDS = 45.0
 
 _RATE_LIMIT = 20_000
@@ -38,6 +42,7 @@ def demo_service() -> Iterator[Service]:
     world.tokens[DEFAULT_TOKEN].expires_at = world.clock() + timedelta(days=DAYS)
     ended = Event()
     with (
+        _without_proxies(),
         tempfile.TemporaryDirectory(prefix="gitlab-dora-demo-") as folder,
         SimulatedGitLab(world) as gitlab,
     ):
@@ -51,6 +56,20 @@ def demo_service() -> Iterator[Service]:
             ended.set()
             news.join()
             service.close()
+
+
+@contextmanager
+def _without_proxies() -> Iterator[None]:
+    """Ask the simulated GitLab directly: proxies of the surroundings do not reach it."""
+    before = os.environ.get("no_proxy")
+    os.environ["no_proxy"] = LOOPBACK
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["no_proxy"]
+        else:
+            os.environ["no_proxy"] = before
 
 
 def demo_settings(url: str, database: Path) -> Settings:

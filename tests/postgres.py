@@ -61,8 +61,11 @@ class Server:
 
 
 @contextmanager
-def running_server() -> Iterator[Server]:
+def running_server(*, tls: tuple[int, str, str] | None = None) -> Iterator[Server]:
     """Start a server on a new data directory and stop it in the end.
+
+    Args:
+        tls: a port of the loopback interface to listen on as well, with a certificate and its key.
 
     Raises:
         FileNotFoundError: if PostgreSQL's server programs are not installed.
@@ -74,13 +77,23 @@ def running_server() -> Iterator[Server]:
     data = directory / "data"
     password_file = directory / "password"
     password_file.write_text(PASSWORD)
-    as_owner = _hand_over(directory, password_file)
+    certificate, key = directory / "server.crt", directory / "server.key"
+    listening = ""
+    for path, content in zip((certificate, key), tls[1:] if tls else ("", ""), strict=True):
+        path.write_text(content)
+        path.chmod(0o600)
+    if tls:
+        listening = (
+            f" -c listen_addresses=127.0.0.1 -c port={tls[0]} -c ssl=on"
+            f" -c ssl_cert_file={certificate} -c ssl_key_file={key}"
+        )
+    as_owner = _hand_over(directory, password_file, certificate, key)
     try:
         _run(
             *as_owner, initdb, "-D", data, "-U", USER, "-E", "UTF8", "--locale=C", "--no-sync",
             "--auth=scram-sha-256", f"--pwfile={password_file}",
         )  # fmt: skip
-        options = f"{_OPTIONS} -k {directory}"
+        options = f"{_OPTIONS} -k {directory}{listening}"
         _run(*as_owner, pg_ctl, "-D", data, "-o", options, "-l", directory / "log", "-w", "start")
         try:
             yield Server(directory, count(1))
@@ -93,12 +106,17 @@ def running_server() -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Server]:
     """A running server; without PostgreSQL the test is skipped, but in CI it fails."""
+    missing_server()
+    with running_server() as server:
+        yield server
+
+
+def missing_server() -> None:
+    """Skip the test where PostgreSQL is not installed; in CI it fails."""
     try:
         _program("initdb")
     except FileNotFoundError as error:
         missing(str(error))
-    with running_server() as server:
-        yield server
 
 
 def cut_every_connection(url: str) -> None:

@@ -1,5 +1,6 @@
 """The demo, as a newcomer starts it."""
 
+import os
 import re
 import signal
 from pathlib import Path
@@ -7,6 +8,8 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from exporter.demo import demo_service
+from tests.ports import free_port
 from tests.process import ANY_PORT, started
 
 
@@ -33,6 +36,17 @@ def test_the_demo_is_live_and_ends_when_told_to(tmp_path: Path, number: signal.S
         assert running.end(number, 10) == 0
     assert not list(tmp_path.iterdir())
     assert "Traceback" not in "".join(running.errors)
+
+
+def test_proxies_of_the_surroundings_are_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A simulated GitLab on the loopback interface is nothing that they reach."""
+    for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{free_port()}")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.setenv("NO_PROXY", "example.com")
+    with demo_service() as service:
+        assert service.client.get_once("/version")
+    assert "no_proxy" not in os.environ
 
 
 def look_around(text: str) -> None:

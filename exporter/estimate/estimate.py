@@ -59,8 +59,10 @@ class Estimate:
 class _TimedBudget(Budget):
     """Measures how long GitLab takes to answer, without the wait for a turn."""
 
-    def __init__(self, clock: Clock, stop: Event, *, requests_per_second: float) -> None:
-        super().__init__(clock, stop, requests_per_second=requests_per_second)
+    def __init__(
+        self, clock: Clock, stop: Event, *, requests_per_second: float, reserve: float
+    ) -> None:
+        super().__init__(clock, stop, requests_per_second=requests_per_second, reserve=reserve)
         self._ticks = clock.monotonic
         self._began = 0.0
         self.took: list[float] = []
@@ -81,8 +83,12 @@ def estimate(settings: Settings, token: TokenSource, clock: Clock) -> Estimate:
         GitLabError: if GitLab does not answer, or what is named is not there for the token.
     """
     stop = Event()
-    rate = settings.gitlab.max_requests_per_second
-    budget = _TimedBudget(clock, stop, requests_per_second=rate)
+    budget = _TimedBudget(
+        clock,
+        stop,
+        requests_per_second=settings.gitlab.max_requests_per_second,
+        reserve=settings.gitlab.rate_limit_reserve,
+    )
     client = new_client(
         settings,
         token_of(token),

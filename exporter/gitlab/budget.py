@@ -2,6 +2,7 @@
 
 GitLab tells in the headers of an answer how much of its rate limit is left, and with a 429 how
 long to wait: https://docs.gitlab.com/ee/administration/settings/user_and_ip_rate_limits.html
+With a 503 it does where it is overloaded or in maintenance, as RFC 9110 (10.2.3) has it.
 """
 
 from collections import deque
@@ -101,6 +102,8 @@ class Budget:
             self._learn_time(headers.get("Date"))
             if remaining is not None:
                 self.remaining = int(remaining)
+            if status == 503:
+                self._pause(self._retry_after(headers) or 0)
             if status == 429:
                 told = self._told_pause(headers) or 0
                 self._pause(told if told > 0 else _PAUSE_UNTOLD)
@@ -136,13 +139,17 @@ class Budget:
             self._told.append(told - self._passed())
 
     def _told_pause(self, headers: Mapping[str, str]) -> float | None:
+        seconds = self._retry_after(headers)
+        return seconds if seconds is not None else self._until_reset(headers)
+
+    def _retry_after(self, headers: Mapping[str, str]) -> float | None:
         told = headers.get("Retry-After")
         seconds = _number(told)
         if seconds is None and told:
             with suppress(TypeError, ValueError, OverflowError):
                 until = from_datetime(parsedate_to_datetime(told))
                 seconds = (until - self._server_time()) / MICROSECONDS
-        return seconds if seconds is not None else self._until_reset(headers)
+        return seconds
 
     def _until_reset(self, headers: Mapping[str, str]) -> float | None:
         reset = _number(headers.get("RateLimit-Reset"))

@@ -93,7 +93,12 @@ def verify(
         token_of(token),
         clock=clock,
         stop=stop,
-        budget=Budget(clock, stop, requests_per_second=settings.gitlab.max_requests_per_second),
+        budget=Budget(
+            clock,
+            stop,
+            requests_per_second=settings.gitlab.max_requests_per_second,
+            reserve=settings.gitlab.rate_limit_reserve,
+        ),
         observer=lambda _endpoint, _code: None,
     )
     try:

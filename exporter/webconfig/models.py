@@ -5,12 +5,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, PlainValidator, SecretStr, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainValidator,
+    SecretStr,
+    model_validator,
+)
 
 from exporter.config.duration import Duration
 from exporter.config.fields import Boolean, Count, Text, refusal, shown
 from exporter.config.models import Section
 from exporter.config.suggestion import did_you_mean
+from exporter.webconfig.go_duration import in_prometheus_notation
 from exporter.webconfig.tls_names import (
     CIPHERS,
     CIPHERS_OF_TLS13,
@@ -128,11 +136,12 @@ def _headers(value: object) -> Mapping[str, str]:
         allowed = HEADERS[name]
         if allowed and text not in allowed:
             raise refusal(f"{shown(text)} is not allowed for {name}; write {' or '.join(allowed)}")
-        if not isinstance(text, str) or not text.isascii() or not text.isprintable():
+        plain = str(text) if type(text) is int else text  # the 0 of X-XSS-Protection
+        if not isinstance(plain, str) or not plain.isascii() or not plain.isprintable():
             raise refusal(
                 f"the value of {name} must be plain text in one line; put quotes around it"
             )
-    return {name: text for name, text in value.items() if text}
+    return {name: str(text) for name, text in value.items() if text not in {None, ""}}
 
 
 FileName = Annotated[Path, PlainValidator(_file_name)]
@@ -141,6 +150,12 @@ SecretPem = Annotated[SecretStr, PlainValidator(_secret_pem)]
 Users = Annotated[Mapping[str, str], PlainValidator(_users), Field(repr=False)]
 Headers = Annotated[Mapping[str, str], PlainValidator(_headers)]
 Curves = Annotated[tuple[Annotated[str, PlainValidator(_curve)], ...], AfterValidator(_one_curve)]
+
+
+_TEXTS = frozenset(
+    ("cert", "key", "client_ca", "cert_file", "key_file", "client_ca_file", "client_auth_type")
+)
+"""Keys of ``tls_server_config`` that may be empty."""
 
 
 class TlsSettings(Section):
@@ -159,6 +174,14 @@ class TlsSettings(Section):
     cipher_suites: tuple[Annotated[str, PlainValidator(_cipher)], ...] = ()
     prefer_server_cipher_suites: Boolean = True
     curve_preferences: Curves = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_is_not_given(cls, data: object) -> object:
+        """Leave out keys that are empty text, which templates write where there is nothing."""
+        if not isinstance(data, dict):
+            return data
+        return {key: value for key, value in data.items() if value != "" or key not in _TEXTS}
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -211,16 +234,21 @@ class HttpSettings(Section):
     headers: Headers = Field(default_factory=dict)
 
 
+def _none_of_zero(value: object) -> object:
+    """Take a burst of 0 for none: where there is no limit it says nothing."""
+    return None if value == 0 and not isinstance(value, bool) else value
+
+
 class RateLimit(Section):
     """A bucket that holds ``burst`` requests, and gets one more in each ``interval``."""
 
-    interval: Duration = Duration.parse("0")
-    burst: Count | None = None
+    interval: Annotated[Duration, BeforeValidator(in_prometheus_notation)] = Duration.parse("0")
+    burst: Annotated[Count | None, BeforeValidator(_none_of_zero)] = None
 
     @model_validator(mode="after")
     def _lets_some_through(self) -> Self:
         if self.interval.timedelta and self.burst is None:
-            raise refusal("burst is missing, so no request would be answered; write 1 or more")
+            raise refusal("burst is missing or 0, so no request would be answered; write 1 or more")
         return self
 
 

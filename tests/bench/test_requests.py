@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from exporter.poller import Status
 from exporter.simulator import SimulatedGitLab, World
 from exporter.simulator.generator import bulk
 from exporter.simulator.world import Environment
@@ -142,11 +143,13 @@ def test_an_hour_in_the_life(tmp_path: Path, show: Show) -> None:
         one.poll()
         one.clock.advance(minutes=5)
         total, made, shown = 0, 0, one.counted()
-        for step in range(12):
-            number = [7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 6][step]
+        numbers = [7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 6]
+        for step, number in enumerate(numbers):
             one.deploy(random, number)
             made += number
             total += one.poll()
+            # What GitLab has had for a quarter of an hour is counted.
+            assert one.shown()[0] >= shown + sum(numbers[: max(0, step - 2)])
             one.clock.advance(minutes=5)
         one.gitlab.requests.clear()
         one.exporter.service.discover()
@@ -224,6 +227,34 @@ def test_hours_with_webhooks(tmp_path: Path, show: Show, evenly: bool) -> None:
 def waits(made: list[float], shown: int, now: float) -> list[float]:
     """Return how long each deployment waits that is not shown, the oldest first."""
     return [now - at for at in sorted(made)[shown:]] or [0.0]
+
+
+def test_a_gitlab_that_allows_60_requests_a_minute(
+    tmp_path: Path, show: Show, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first poll finishes, is refused once at most, and ready says what is still missing."""
+    projects, each = 200, 20
+    read, left = Status.read, []
+    with estate(tmp_path, projects, each) as one:
+        one.gitlab.world.features.rate_limit_per_minute = 60
+
+        def read_and_look(status: Status, project_id: int) -> None:
+            read(status, project_id)
+            left.append(one.exporter.page("/-/ready").text.rpartition(": ")[2].strip())
+
+        monkeypatch.setattr(Status, "read", read_and_look)
+        began = one.clock()
+        first = one.poll()
+        minutes = (one.clock() - began).total_seconds() / 60
+        refused = sum(record.status == 429 for record in one.gitlab.requests)
+        show(
+            f"60 requests a minute: {first} requests for {projects} projects with"
+            f" {projects * each} deployments in {minutes:.0f} minutes, {refused} refused"
+        )
+        assert one.exporter.group_recent("bulk", "90d") == pytest.approx(projects * each, rel=0.05)
+        assert refused <= 1
+        assert left[:-1] == [str(number) for number in range(projects - 1, 0, -1)]
+        assert one.exporter.page("/-/ready").text == "ready\n"
 
 
 def test_requests_grow_no_faster_than_the_estate(tmp_path: Path, show: Show) -> None:

@@ -1,6 +1,7 @@
 """What is estimated is what happens then: six estates of different size, within a quarter."""
 
 import sys
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -115,3 +116,17 @@ def test_an_estimate_is_what_happens_then(
             sys.stdout.write(f"  {name:28}{expected:10,.0f}{happened:10,.0f}{off:+8.0%}\n")
     for name, expected, happened in rows:
         assert expected == pytest.approx(happened, rel=SHARE), name
+
+
+def test_a_part_of_the_rate_limit_is_left_for_others(tmp_path: Path) -> None:
+    clock = FakeClock()
+    world = World(clock)
+    world.features.graphql = False
+    world.features.rate_limit_per_minute = 10
+    Estate(world, clock, seed=1).add(8, pace=0.5)
+    with SimulatedGitLab(world) as gitlab:
+        settings = settings_of(gitlab, tmp_path / "dora.db", {})
+        told = estimate(settings, settings.gitlab.token_source(), clock)
+        spent = Counter(int(one.at.timestamp() // 60) for one in gitlab.requests)
+    assert told.requests_made > 10
+    assert max(spent.values()) <= 9

@@ -92,6 +92,10 @@ def _handler(answering: Answering, asked: list[Asked]) -> type[BaseHTTPRequestHa
 
         do_GET = do_POST = _answer  # noqa: N815 - the names that the base class calls
 
+        def do_CONNECT(self) -> None:
+            asked.append(Asked(self.command, self.path, {}, self.headers, b""))
+            self.send_error(501)
+
         def log_message(self, *_: object) -> None:
             pass
 

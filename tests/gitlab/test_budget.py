@@ -96,6 +96,26 @@ def test_too_many_requests_pause(
 
 
 @pytest.mark.parametrize(
+    ("status", "headers", "seconds"),
+    [
+        pytest.param(503, {"Retry-After": "30"}, 30, id="seconds"),
+        pytest.param(503, {"Retry-After": http_date(45)}, 45, id="date"),
+        pytest.param(503, {"Retry-After": "86400"}, 3600, id="a day"),
+        pytest.param(503, {"Retry-After": "0"}, 0, id="none at all"),
+        pytest.param(503, {"Retry-After": "soon"}, 0, id="words"),
+        pytest.param(503, {}, 0, id="untold"),
+        pytest.param(503, {"RateLimit-Reset": epoch(25)}, 0, id="reset"),
+        pytest.param(500, {"Retry-After": "30"}, 0, id="another error"),
+    ],
+)
+def test_an_overloaded_gitlab_is_left_alone_for_as_long_as_it_says(
+    budget: Budget, clock: LockstepClock, status: int, headers: dict[str, str], seconds: float
+) -> None:
+    observe(budget, status, headers)
+    assert pause(budget, clock) == pytest.approx(seconds, abs=1e-4)
+
+
+@pytest.mark.parametrize(
     ("headers", "seconds"),
     [
         ({"RateLimit-Remaining": "0", "RateLimit-Reset": epoch(12)}, 12),

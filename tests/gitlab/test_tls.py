@@ -61,6 +61,22 @@ def test_unknown_certificate_is_refused(server: ScriptedServer, clients: Clients
     assert server.asked == []
 
 
+def test_authorities_of_the_system_are_not_asked(
+    server: ScriptedServer, clients: Clients, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As docs/operations.md and config.yaml say; they may be named like any other file."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))  # where OpenSSL looks for the system's
+    (known,) = ssl.create_default_context().get_ca_certs()
+    assert known["subject"] == ((("commonName", "gitlab"),),)
+    with pytest.raises(UnavailableError, match="TLS"):
+        clients(server.url).get("/user")
+    root = Path(__file__).parents[2]
+    for page in ("config.yaml", "docs/operations.md"):
+        told = (root / page).read_text(encoding="utf-8")
+        assert "instead of the system's" not in told.replace("\n", " ")
+        assert "certifi" in told
+
+
 @pytest.mark.parametrize("ca_file", [other, not_there, not_a_certificate])
 def test_wrong_ca_file_is_a_tls_error(
     server: ScriptedServer, clients: Clients, certificate: Path, ca_file: Callable[[Path], Path]

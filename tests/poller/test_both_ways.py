@@ -39,6 +39,14 @@ def without_finish(exporter: DrivenExporter) -> list[tuple[object, ...]]:
     )
 
 
+def merge_requests(exporter: DrivenExporter) -> list[tuple[object, ...]]:
+    """Return the stored merge requests; GraphQL tells whole seconds of their merges."""
+    return exporter.stored(
+        "SELECT project_id, iid, merged_at / 1000000, target_branch, author FROM merge_requests"
+        " ORDER BY project_id, iid"
+    )
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(1, 10))
 def test_both_ways_bring_the_same_facts(
@@ -64,6 +72,12 @@ def test_both_ways_bring_the_same_facts(
         poll(world, ours, graphql=True)
         poll(world, theirs, graphql=False)
     assert without_finish(ours) == without_finish(theirs)
+    assert merge_requests(ours) == merge_requests(theirs)
+    numbers = ours.numbers()
+    assert numbers.keys() == theirs.numbers().keys()
+    for key, number in theirs.numbers().items():
+        # GraphQL tells whole seconds, REST milliseconds.
+        assert abs(number - numbers[key]) < (1 if key[0].endswith("_seconds") else 1e-9), key
     assert ours.stored("SELECT id, name, tier, listed FROM environments ORDER BY id") == (
         theirs.stored("SELECT id, name, tier, listed FROM environments ORDER BY id")
     )

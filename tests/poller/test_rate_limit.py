@@ -85,15 +85,15 @@ def test_the_configured_rate_is_kept_over_all_threads(
     assert took == pytest.approx(len(moments) / 10, rel=0.05)
 
 
-@pytest.mark.parametrize("after", [3, 40])
+@pytest.mark.parametrize(("status", "after"), [(429, 3), (429, 40), (503, 40)])
 def test_all_threads_obey_retry_after(
-    gitlab: SimulatedGitLab, exporter: DrivenExporter, deployments: int, after: int
+    gitlab: SimulatedGitLab, exporter: DrivenExporter, deployments: int, status: int, after: int
 ) -> None:
     # Once, and in the middle of the poll.
-    fault = Fault("status", "/deployments/50/", status=429, retry_after=after, times=1)
+    fault = Fault("status", "/deployments/50/", status=status, retry_after=after, times=1)
     gitlab.faults.add(fault)
     assert exporter.poll()
-    (refusal,) = [record.at for record in gitlab.requests if record.status == 429]
+    (refusal,) = [record.at for record in gitlab.requests if record.status == status]
     resumed = refusal + timedelta(seconds=after)
     in_flight = refusal + timedelta(milliseconds=100)
     later = [record.at for record in gitlab.requests if record.at > in_flight]

@@ -1,5 +1,6 @@
 """A whole company, configured to differ from GitLab: all is explained, and no lie is."""
 
+from collections import Counter
 from random import Random
 from typing import Any
 
@@ -29,6 +30,19 @@ def test_nothing_in_a_company_stays_unexplained(both: Licensed) -> None:
     assert [one for one in found.differences if not one.reasons] == []
     assert reasons >= {Reason.AGGREGATION, Reason.TIMEZONE, Reason.EXCLUDE_AUTHORS}
     assert len(found.differences) < found.numbers
+
+
+def test_a_part_of_the_rate_limit_is_left_for_others(both: Licensed) -> None:
+    """Such as the exporter that runs beside it, and people."""
+    fill(both, seed=3)
+    both.poll(DIFFERENT)
+    both.clock.advance(minutes=1)
+    both.world.features.rate_limit_per_minute = 10
+    both.gitlab.requests.clear()
+    both.compare(days=20)
+    spent = Counter(int(one.at.timestamp() // 60) for one in both.gitlab.requests)
+    assert len(spent) > 1
+    assert max(spent.values()) <= 9
 
 
 @pytest.mark.long

@@ -36,9 +36,14 @@ VALID: list[dict[str, Any]] = [
     {"tls_server_config": {**FILES, "client_auth_type": "RequestClientCert"}},
     {"http_server_config": {"http2": True}},
     {"http_server_config": {"headers": {"X-Frame-Options": "sameorigin"}}},
+    {"http_server_config": {"headers": {"X-XSS-Protection": 0}}},
+    {"tls_server_config": {**FILES, "client_ca_file": "", "client_auth_type": ""}},
     # Newer than some promtools.
     {"tls_server_config": {**MUTUAL, "client_allowed_sans": ["prometheus.example.com"]}},
+    {"tls_server_config": {**FILES, "cert": "", "key": "", "client_ca": ""}},
     {"rate_limit": {"interval": "1s", "burst": 10}},
+    {"rate_limit": {"interval": "1.5s", "burst": 10}},
+    {"rate_limit": {"interval": 0, "burst": 0}},
 ]
 
 _NEWER = re.compile(r"field (rate_limit|client_allowed_sans|cert|key|client_ca) not found in type")

@@ -124,6 +124,11 @@ def test_headers_are_on_every_answer(secured: Secured) -> None:
                 assert {name: answer.headers[name] for name in HEADERS} == HEADERS
 
 
+def test_a_header_may_be_a_number(secured: Secured) -> None:
+    with guarded(secured, http_server_config={"headers": {"X-XSS-Protection": 0}}) as client:
+        assert client.get("/told").headers["X-XSS-Protection"] == "0"
+
+
 def test_headers_without_a_value_are_not_sent(secured: Secured) -> None:
     http = {"headers": dict.fromkeys(HEADERS, "") | {"X-XSS-Protection": None}}
     with guarded(secured, http_server_config=http) as client:

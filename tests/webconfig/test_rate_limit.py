@@ -1,5 +1,7 @@
 """The bucket of requests."""
 
+import pytest
+
 from exporter.config import Duration
 from exporter.webconfig.models import RateLimit
 from exporter.webconfig.rate_limit import Bucket
@@ -30,3 +32,23 @@ def test_a_burst_and_then_one_in_each_interval() -> None:
 def test_without_an_interval_there_is_no_limit() -> None:
     bucket = Bucket(RateLimit(), Hand())
     assert all(bucket.take() for _ in range(1000))
+
+
+@pytest.mark.parametrize(
+    ("interval", "seconds"),
+    [
+        ("0", 0),
+        ("0s", 0),
+        ("100ms", 0.1),
+        ("1.5s", 1.5),
+        (".5s", 0.5),
+        ("1h1.5m", 3690),
+        ("2500us", 0.002),
+        ("2500\u00b5s", 0.002),
+        ("1ns", 0.001),
+        ("1d", 86400),
+    ],
+)
+def test_intervals_are_written_as_in_go_or_in_prometheus(interval: str, seconds: float) -> None:
+    limit = RateLimit.model_validate({"interval": interval, "burst": 1})
+    assert limit.interval.seconds == seconds

@@ -36,10 +36,14 @@ WRONG = [
     ("tls_server_config: {min_version: TLS13}", "1: tls_server_config: cert_file is missing"),
     (GOOD[:-23], "1: tls_server_config: key_file is missing; write it, or key"),
     (GOOD + "  key: x", "1: tls_server_config: key and key_file are given together"),
+    (
+        GOOD.replace("server.crt", "7"),
+        "2: tls_server_config.cert_file: must be the path of a file",
+    ),
     (GOOD + "  cert: 7", "4: tls_server_config.cert: must be text in PEM form"),
     (
         GOOD.replace("server.crt", "''"),
-        "2: tls_server_config.cert_file: must be the path of a file",
+        "1: tls_server_config: cert_file is missing; write it, or cert",
     ),
     (
         GOOD.replace("server.crt", "gone.crt"),
@@ -158,6 +162,10 @@ WRONG = [
         "2: http_server_config.headers: 'sniff' is not allowed for X-Content-Type-Options",
     ),
     (
+        "http_server_config:\n  headers: {X-XSS-Protection: true}",
+        "2: http_server_config.headers: the value of X-XSS-Protection must be plain text in one",
+    ),
+    (
         'http_server_config:\n  headers: {X-XSS-Protection: "1\\r\\nSet-Cookie: a=b"}',
         "2: http_server_config.headers: the value of X-XSS-Protection must be plain text in one",
     ),
@@ -180,7 +188,9 @@ WRONG = [
     ),
     ("rate_limit: {interval: 1 second}", "1: rate_limit.interval: '1 second' is not a duration"),
     ("rate_limit: {interval: 1s}", "1: rate_limit: burst is missing"),
-    ("rate_limit: {interval: 1s, burst: 0}", "1: rate_limit.burst: 0 is below 1"),
+    ("rate_limit: {interval: 1s, burst: 0}", "1: rate_limit: burst is missing or 0"),
+    ("rate_limit: {interval: 1s, burst: -1}", "1: rate_limit.burst: -1 is below 1"),
+    ("rate_limit: {interval: 1000}", "1: rate_limit.interval: '1000' is not a duration"),
 ]
 
 
