@@ -87,6 +87,7 @@ class LinkReader:
         Raises:
             StoppedError: if the exporter is shutting down.
             UnusableError: if nothing can be stored.
+            UnauthorizedError: if GitLab refuses the token, not only once.
         """
         told = self._source.linked(ids_of(one for one in some if one[1].id not in self._untold))
         failed: dict[Project, Exception] = {}
@@ -103,16 +104,14 @@ class LinkReader:
             left = list(some)
         refusals = Refusals()
         for project, several in by_project(left).items():
-            if refusals.refusal is not None:
-                failed[project] = refusals.refusal
-                continue
             try:
-                self._read_project(project.id, [one for _, one in several], told)
+                with refusals.heeded():
+                    self._read_project(project.id, [one for _, one in several], told)
             except (StoppedError, UnusableError):
                 raise
             except Exception as error:  # noqa: BLE001 - one bad project stops no other
                 failed[project] = error
-            refusals.note(failed.get(project))
+        refusals.check()
         return failed
 
     def _save_together(

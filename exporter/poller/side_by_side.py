@@ -1,6 +1,5 @@
 """Projects read side by side, and their merge requests in batches over all of them."""
 
-import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
@@ -11,13 +10,10 @@ from typing import Any, Protocol
 from exporter.dora.facts import Project
 from exporter.gitlab import StoppedError
 from exporter.gitlab.multiplex import MOST
-from exporter.logs import fields
 from exporter.poller.links import Wanted
 from exporter.poller.progress import Progress
 from exporter.poller.refusals import Refusals
 from exporter.store import UnusableError
-
-log = logging.getLogger(__name__)
 
 _SOME = MOST
 """Deployments whose merge requests are read and stored together: what one request may hold."""
@@ -87,19 +83,19 @@ class SideBySide:
             except StoppedError:
                 self._wanted.clear()
             except CancelledError:
-                if self._refusals.refusal is not None:
-                    self._fail_all(about, self._refusals.refusal)
+                pass
             except UnusableError as error:
                 trouble = error
                 self._wanted.clear()
-                self._begin_no_more()
+                for other in self._running:
+                    other.cancel()
             except Exception as error:  # noqa: BLE001 - one bad project stops no other
-                self._fail_all(about, error)
-                self._note(error)
+                projects = [about] if isinstance(about, Project) else {one for one, _ in about}
+                for one in projects:
+                    self._fail(one, error)
             else:
                 if isinstance(about, Project):
                     self.want(about, result)
-                    self._note(None)
                 else:
                     self._take_links(about, result)
 
@@ -109,9 +105,6 @@ class SideBySide:
     def _take_links(self, some: Sequence[Wanted], failed: dict[Project, Exception]) -> None:
         for project, reason in failed.items():
             self._fail(project, reason)
-            self._note(reason)
-        if not failed:
-            self._note(None)
         for project, _ in some:
             self._left[project.id] -= 1
             if not self._left[project.id] and project.id not in self.failures:
@@ -125,32 +118,13 @@ class SideBySide:
             self._begin(some, partial(self._read_links, some))
 
     def _begin(self, about: Project | Sequence[Wanted], work: Callable[[], Any]) -> None:
-        future = self._pool.submit(work)
+        future = self._pool.submit(self._ask, work)
         self._running[future] = about
         future.add_done_callback(self._ended.put)
 
-    def _note(self, error: Exception | None) -> None:
-        refused_before = self._refusals.refusal is not None
-        self._refusals.note(error)
-        refusal = self._refusals.refusal
-        if refusal is None:
-            return
-        if not refused_before:
-            log.warning(
-                "GitLab refuses the token, it is not asked about other projects this time",
-                extra=fields(error=str(refusal)),
-            )
-        self._begin_no_more()
-        self._fail_all(self._wanted, refusal)
-        self._wanted.clear()
-
-    def _begin_no_more(self) -> None:
-        for other in self._running:
-            other.cancel()
-
-    def _fail_all(self, about: Project | Sequence[Wanted], error: Exception) -> None:
-        for one in [about] if isinstance(about, Project) else {one for one, _ in about}:
-            self._fail(one, error)
+    def _ask(self, work: Callable[[], Any]) -> Any:
+        with self._refusals.heeded():
+            return work()
 
     def _fail(self, project: Project, error: Exception) -> None:
         if project.id not in self.failures:
