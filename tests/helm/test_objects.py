@@ -334,6 +334,12 @@ def test_the_notes_tell_what_is_left_to_do() -> None:
     assert "WARNING: with config.api.auth: none" in told
 
 
+def test_the_notes_wait_before_they_ask() -> None:
+    """Right after the installation there is no pod that logs or ports could be read from."""
+    commands = [line.split()[3] for line in notes(MINIMAL).splitlines() if "kubectl --n" in line]
+    assert commands == ["rollout", "logs", "port-forward"]
+
+
 def test_the_charts_own_test_finds_an_exporter_missing() -> None:
     url = f"http://127.0.0.1:{free_port()}/metrics"
     done = subprocess.run(
