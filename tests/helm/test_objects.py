@@ -153,6 +153,13 @@ def test_the_certificate_of_a_secret_is_used_unless_told_otherwise() -> None:
     assert web_config({"tlsSecret": "tls", "config": own}) == own
 
 
+def test_pods_that_others_replace_serve_on_for_a_while() -> None:
+    """Nodes hear only after the pod that it ends; with SQLite nobody serves in its place."""
+    hook = {"exec": {"command": ["python", "-c", "import time; time.sleep(5)"]}}
+    assert container(render(VALUE_SETS["postgresql"]))["lifecycle"] == {"preStop": hook}
+    assert "lifecycle" not in container(render(MINIMAL))
+
+
 def test_arguments_are_those_of_the_command() -> None:
     values = VALUE_SETS["extras"]
     assert container(render(values))["command"] == ["gitlab-dora-exporter"]
