@@ -54,6 +54,15 @@ def test_commands_install_what_they_say(path: Path) -> None:
             assert container(manifests)["image"].startswith("registry.example.com/")
 
 
+@each_document
+def test_the_charts_test_waits_until_a_pod_is_ready(path: Path) -> None:
+    """Before the first poll is complete the Service leads nowhere, and the test fails."""
+    told = [" ".join(words[:2]) for words in commands(path)]
+    for place, command in enumerate(told):
+        if command == "helm test":
+            assert told[place - 1] == "kubectl rollout"
+
+
 def test_the_file_of_values_is_taken() -> None:
     (text,) = blocks(CHART / "README.md", "yaml")
     kinds = {one["kind"] for one in render(yaml.safe_load(text))}

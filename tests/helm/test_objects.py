@@ -153,6 +153,13 @@ def test_the_certificate_of_a_secret_is_used_unless_told_otherwise() -> None:
     assert web_config({"tlsSecret": "tls", "config": own}) == own
 
 
+def test_pods_that_others_replace_serve_on_for_a_while() -> None:
+    """Nodes hear only after the pod that it ends; with SQLite nobody serves in its place."""
+    hook = {"exec": {"command": ["python", "-c", "import time; time.sleep(5)"]}}
+    assert container(render(VALUE_SETS["postgresql"]))["lifecycle"] == {"preStop": hook}
+    assert "lifecycle" not in container(render(MINIMAL))
+
+
 def test_arguments_are_those_of_the_command() -> None:
     values = VALUE_SETS["extras"]
     assert container(render(values))["command"] == ["gitlab-dora-exporter"]
@@ -332,6 +339,12 @@ def test_the_notes_tell_what_is_left_to_do() -> None:
     assert "Prometheus does not know" not in told
     assert "WARNING: without persistence.enabled" in told
     assert "WARNING: with config.api.auth: none" in told
+
+
+def test_the_notes_wait_before_they_ask() -> None:
+    """Right after the installation there is no pod that logs or ports could be read from."""
+    commands = [line.split()[3] for line in notes(MINIMAL).splitlines() if "kubectl --n" in line]
+    assert commands == ["rollout", "logs", "port-forward"]
 
 
 def test_the_charts_own_test_finds_an_exporter_missing() -> None:
