@@ -22,6 +22,7 @@ EXISTING: Contents = {
     },
     "tokens": {"TOKEN_OF_GITLAB": "glpat-of-the-environment"},
     "company-ca": {"ca.crt": "a certificate\n", "ca-bundle.pem": "certificates\n"},
+    "db-ca": {"ca.crt": "a certificate\n"},
     "dora-tls": {"tls.crt": "a certificate\n", "tls.key": "a key\n"},
     "dora-web": {"web-config.yml": "{}\n"},
     "own": {
