@@ -10,7 +10,7 @@ import resource
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ set -eu
 # crun 1.8 refuses a machine that has both versions of control groups mounted.
 if mountpoint -q /sys/fs/cgroup/unified; then umount /sys/fs/cgroup/unified; fi
 # Known by their names alone, whatever the storage is; locks are in shared memory.
-for state in /run/containers /run/crun /dev/shm; do
+for state in /run/containers /run/crun /run/netns /dev/shm; do
   mkdir -p $state
   mount -t tmpfs tmpfs $state
 done
@@ -213,9 +213,9 @@ def _environment(folder: Path) -> dict[str, str]:
 
 def _remove_groups() -> None:
     """Remove the control groups that podman leaves behind, unless somebody else uses them."""
-    for group in Path("/sys/fs/cgroup").glob("**/libpod_parent"):
-        for empty in [*sorted(group.glob("*/"), reverse=True), group]:
-            try:
+    root = Path("/sys/fs/cgroup")
+    for group in [*root.glob("libpod_parent"), *root.glob("*/libpod_parent")]:
+        # One that holds processes or other groups stays.
+        for empty in [*group.glob("*/"), group]:
+            with suppress(OSError):
                 empty.rmdir()
-            except OSError:
-                continue
