@@ -1,6 +1,5 @@
 """A running container of the image."""
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -98,8 +97,3 @@ def started(
         yield Container(engine, name, port)
     finally:
         engine.run("podman", "rm", "--force", "--time", "0", "--volumes", name)
-
-
-def texts(value: object) -> str:
-    """Return a value as JSON, to look for something anywhere in it."""
-    return json.dumps(value)

@@ -56,7 +56,7 @@ network_config_dir = "{folder}/networks"
 
 _STORAGE = """\
 [storage]
-driver = "{driver}"
+driver = "overlay"
 graphroot = "{folder}/storage"
 runroot = "{folder}/run"
 """
@@ -154,9 +154,6 @@ def engine(folder: Path) -> Iterator[Engine]:
             missing(f"no namespaces can be made here: {outside.stderr.read()}")
         children = Path(f"/proc/{outside.pid}/task/{outside.pid}/children").read_text()
         made = Engine(folder, int(children))
-        if made.attempt("podman", "info").returncode:
-            # No overlay can lie on another, as where the tests themselves run in a container.
-            _choose_driver(folder, "vfs")
         try:
             yield made
         finally:
@@ -189,12 +186,7 @@ def _configure(folder: Path) -> None:
     # podman would ask for 1048576 of each, which root may not have everywhere.
     most = {name: 1048576 if limit < 0 else min(limit, 1048576) for name, limit in limits.items()}
     (folder / "containers.conf").write_text(_CONTAINERS.format(folder=folder, **most))
-    _choose_driver(folder, "overlay")
-
-
-def _choose_driver(folder: Path, driver: str) -> None:
-    shutil.rmtree(folder / "storage", ignore_errors=True)
-    (folder / "storage.conf").write_text(_STORAGE.format(folder=folder, driver=driver))
+    (folder / "storage.conf").write_text(_STORAGE.format(folder=folder))
 
 
 def _environment(folder: Path) -> dict[str, str]:
