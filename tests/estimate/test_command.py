@@ -11,6 +11,7 @@ from exporter.estimate import Estimate
 from exporter.estimate.estate import MOST_REQUESTS
 from exporter.simulator import DEFAULT_TOKEN, SimulatedGitLab, World
 from exporter.simulator.generator import generate
+from tests.poller.estate import add_app, deploy
 
 
 @pytest.fixture(scope="module")
@@ -76,8 +77,12 @@ def test_many_groups_and_projects_take_no_more_requests(tmp_path: Path) -> None:
 
 
 def test_comparisons_of_commits_are_told(
-    tmp_path: Path, world: World, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    world = World()
+    production = add_app(world)
+    for number in range(40):  # every other one without a merge request
+        deploy(world, production, *([3600] if number % 2 else []), ago=7200 * (number + 1))
     more = "groups: [acme]\nlead_time: {missing_links: compare}"
     told = []
     with SimulatedGitLab(world) as gitlab:
