@@ -161,7 +161,7 @@ def test_a_scrape_takes_a_tenth_of_what_prometheus_client_takes(
 
 PROJECTS = 3000
 ENCODINGS = ("gzip", "identity")
-SECONDS = {"idle": 100.0, "polling": 200.0, "constant": 100.0}
+SECONDS = {"idle": 60.0, "polling": 150.0, "constant": 60.0}
 
 
 def _config(folder: Path, url: str, interval: str) -> None:

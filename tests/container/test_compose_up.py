@@ -19,7 +19,7 @@ from tests.container.recipe import CONTAINER, ROOT
 from tests.tools import require
 from tests.waiting import wait_until
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(900), pytest.mark.xdist_group("container")]
+pytestmark = [pytest.mark.image, pytest.mark.timeout(900)]
 
 FILE = CONTAINER / "compose.yaml"
 SERVICES = yaml.safe_load(FILE.read_text(encoding="utf-8"))["services"]

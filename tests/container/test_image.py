@@ -12,7 +12,7 @@ from tests.container.build import EPOCH, REVISION, build
 from tests.container.engine import Engine
 from tests.container.recipe import CONTAINER, ROOT, command, copied, values
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(900), pytest.mark.xdist_group("container")]
+pytestmark = [pytest.mark.image, pytest.mark.timeout(900)]
 
 USER = 10001
 _SITE = "/opt/exporter/lib/python3.11/site-packages"
@@ -98,7 +98,9 @@ def test_it_adds_the_exporter_and_a_folder_for_the_data(
 ) -> None:
     assert added["/data"] == File("d", 0o750, USER, USER, added["/data"].size, "/data")
     inside = [path for path in added if path.startswith("/opt/exporter/")]
-    assert {*added} - {*inside} == {"/data", "/opt/exporter"}
+    # buildah mounts a file of its own over this one, and leaves it behind, empty.
+    left_behind = {path for path in added if path == "/etc/hosts" and not added[path].size}
+    assert {*added} - {*inside} - left_behind == {"/data", "/opt/exporter"}
     size = sum(added[path].size for path in inside)
     with capsys.disabled():
         print(f"\nThe image adds {size / 1e6:.0f} MB")  # noqa: T201 - to be seen growing

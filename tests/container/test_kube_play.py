@@ -22,7 +22,7 @@ from tests.helm.engine import Manifest, render
 from tests.helm.value_sets import container, of_kind, only
 from tests.waiting import wait_until
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(900), pytest.mark.xdist_group("container")]
+pytestmark = [pytest.mark.image, pytest.mark.timeout(900)]
 
 TOKEN = "gitlab-token"
 CLAIM = "dora-data"

@@ -19,7 +19,7 @@ from tests.container.engine import Engine
 from tests.ports import free_port
 from tests.waiting import wait_until
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(900), pytest.mark.xdist_group("container")]
+pytestmark = [pytest.mark.image, pytest.mark.timeout(900)]
 
 DEPLOYMENTS = 30
 

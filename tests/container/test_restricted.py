@@ -11,7 +11,7 @@ from tests.container.contained import Container, started
 from tests.container.engine import Engine
 from tests.waiting import wait_until
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(900), pytest.mark.xdist_group("container")]
+pytestmark = [pytest.mark.image, pytest.mark.timeout(900)]
 
 # In the mask of caught signals.
 _SIGTERM = 1 << (signal.SIGTERM - 1)
