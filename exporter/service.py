@@ -83,9 +83,8 @@ class Service:
         self.budget = Budget(
             self.clock,
             self._halt,
-            requests_per_second=settings.gitlab.max_requests_per_second,
-            reserve=settings.gitlab.rate_limit_reserve,
             may_ask=self.store.leadership.confirmed,
+            **settings.gitlab.limits,
         )
         # Callers of the JSON API spend a budget of their own: they must not hold up the polls.
         self._callers = Callers(

@@ -1,7 +1,7 @@
 """The settings: every key of ``config.yaml``, its kind and its default."""
 
 from datetime import timedelta
-from typing import Annotated, Literal, TypeVar, get_args
+from typing import Annotated, Literal, TypedDict, TypeVar, get_args
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -72,6 +72,13 @@ class Section(BaseModel):
         }
 
 
+class RequestLimits(TypedDict):
+    """Requests a second, and the share of GitLab's own limit that is left to others."""
+
+    requests_per_second: float
+    reserve: float
+
+
 class GitlabSettings(Section):
     """How to reach GitLab."""
 
@@ -120,6 +127,14 @@ class GitlabSettings(Section):
         if self.ca_file is not None and self.ssl_verify:
             return str(self.ca_file)
         return self.ssl_verify
+
+    @property
+    def limits(self) -> RequestLimits:
+        """What whoever asks GitLab with this token spends at most."""
+        return {
+            "requests_per_second": self.max_requests_per_second,
+            "reserve": self.rate_limit_reserve,
+        }
 
     def token_source(self) -> TokenSource:
         """A source of the token that follows ``token_file`` when that is what was given."""

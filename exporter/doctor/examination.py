@@ -92,18 +92,12 @@ class Examination:
         self._failures = 0
         gitlab = settings.gitlab
         stop = Event()
-        budget = Budget(
-            self._clock,
-            stop,
-            requests_per_second=gitlab.max_requests_per_second,
-            reserve=gitlab.rate_limit_reserve,
-        )
         self._client = Client(
             gitlab.url,
             token=token,
             clock=self._clock,
             stop=stop,
-            budget=budget,
+            budget=Budget(self._clock, stop, **gitlab.limits),
             observer=self._count,
             ssl_verify=gitlab.verification,
             timeout=gitlab.timeout.seconds,

@@ -83,12 +83,7 @@ def estimate(settings: Settings, token: TokenSource, clock: Clock) -> Estimate:
         GitLabError: if GitLab does not answer, or what is named is not there for the token.
     """
     stop = Event()
-    budget = _TimedBudget(
-        clock,
-        stop,
-        requests_per_second=settings.gitlab.max_requests_per_second,
-        reserve=settings.gitlab.rate_limit_reserve,
-    )
+    budget = _TimedBudget(clock, stop, **settings.gitlab.limits)
     client = new_client(
         settings,
         token_of(token),

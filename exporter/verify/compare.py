@@ -93,12 +93,7 @@ def verify(
         token_of(token),
         clock=clock,
         stop=stop,
-        budget=Budget(
-            clock,
-            stop,
-            requests_per_second=settings.gitlab.max_requests_per_second,
-            reserve=settings.gitlab.rate_limit_reserve,
-        ),
+        budget=Budget(clock, stop, **settings.gitlab.limits),
         observer=lambda _endpoint, _code: None,
     )
     try:
