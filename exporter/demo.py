@@ -14,6 +14,7 @@ from pathlib import Path
 from threading import Event, Thread
 
 from exporter.config import Settings
+from exporter.front.messages import LOOPBACK
 from exporter.service import Service
 from exporter.simulator import DEFAULT_TOKEN, SimulatedGitLab, World
 from exporter.simulator.generator import generate, live
@@ -23,9 +24,6 @@ log = logging.getLogger(__name__)
 SEED = 1
 DAYS = 210
 """Days of history, enough for a trailing window of 90 days and the one before it."""
-
-LOOPBACK = "127.0.0.1"
-"""Where the simulated GitLab listens."""
 
 _NEWS_SECONDS = 45.0
 

@@ -22,7 +22,7 @@ from tenacity import (
 
 from exporter.clock import Clock
 from exporter.gitlab.budget import Budget
-from exporter.gitlab.contact import trouble
+from exporter.gitlab.contact import trouble_behind
 from exporter.gitlab.errors import (
     FOR_PEOPLE,
     BadAnswerError,
@@ -298,8 +298,7 @@ def _refusal(verb: str, path: str, error: PythonGitlabError) -> GitLabError:
 
 
 def _disconnected(verb: str, path: str, reason: Exception) -> UnavailableError:
-    kept = trouble(UnavailableError("", reason))
-    what = f"connection fails: {kept} ({type(reason).__name__})"
+    what = f"connection fails: {trouble_behind(reason)} ({type(reason).__name__})"
     return UnavailableError(f"{verb.upper()} {path}: {what}", reason)
 
 

@@ -57,13 +57,18 @@ def trouble(error: GitLabError) -> Trouble | None:
     """Return what kept a connection from coming about, None where there was an answer."""
     if not isinstance(error, UnavailableError) or error.reason is None:
         return None
-    causes = list(_causes(error.reason))
+    return trouble_behind(error.reason)
+
+
+def trouble_behind(reason: Exception) -> Trouble:
+    """Return what kept a connection from coming about that ended with this error."""
+    causes = list(_causes(reason))
     for kinds, found in _SIGNS:
         for one in causes:
             if isinstance(one, kinds):
                 return _of_tls(one) if isinstance(one, ssl.SSLError) else found
     # `requests` says of a file of authorities that is gone nothing but this.
-    of_requests = isinstance(error.reason, requests.exceptions.RequestException)
+    of_requests = isinstance(reason, requests.exceptions.RequestException)
     return Trouble.CUT if of_requests else Trouble.AUTHORITIES
 
 

@@ -62,7 +62,7 @@ class Poll:
         self._stop = stop
         self._pruned: Instant | None = None
         self._failed: dict[int, str] = {}
-        self._told: dict[int, Exception] = {}
+        self._told: set[Exception] = set()
         self._due = Due(settings)
         self._links = LinkReader(source, store, status.links)
         self._gaps = GapFiller(
@@ -103,7 +103,7 @@ class Poll:
         )
         self._status.begin([one.id for one in due])
         self._failed = {}
-        self._told = {}
+        self._told = set()
         failed = self._read_all(scope, due, at, only or {})
         if self._stop.is_set():
             return False
@@ -324,8 +324,8 @@ class Poll:
         self._status.failed(project.id, reason)
         self._failed[project.id] = kind
         # One error may be many projects': the first tells of it.
-        again = id(error) in self._told
-        self._told[id(error)] = error
+        again = error in self._told
+        self._told.add(error)
         log.log(
             logging.DEBUG if again else logging.WARNING,
             "project cannot be polled, its last values stay",

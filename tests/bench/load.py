@@ -61,16 +61,16 @@ def main() -> int:
         "answers": len(latencies),
         "errors": sum(tally.errors for tally in tallies),
         "per_second": len(latencies) / seconds,
-        "p50": _percentile(latencies, 50),
-        "p99": _percentile(latencies, 99),
+        "p50": percentile(latencies, 50) if latencies else None,
+        "p99": percentile(latencies, 99) if latencies else None,
     }
     sys.stdout.write(json.dumps(report))
     return 0
 
 
-def _percentile(ordered: list[float], percent: int) -> float | None:
-    """Return the smallest value that so many percent of all do not exceed, None without any."""
-    return ordered[math.ceil(len(ordered) * percent / 100) - 1] if ordered else None
+def percentile(ordered: list[float], percent: int) -> float:
+    """Return the smallest value that so many percent of all do not exceed."""
+    return ordered[math.ceil(len(ordered) * percent / 100) - 1]
 
 
 def _send(

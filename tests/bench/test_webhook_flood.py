@@ -10,6 +10,7 @@ import requests
 
 from exporter.simulator import SimulatedGitLab, World
 from exporter.simulator.generator import generate
+from tests.bench.load import percentile
 from tests.webhook.flood import CONNECTIONS, Flood
 from tests.webhook.listening_process import Listening, listening_to
 from tests.webhook.payloads import SECRET, content
@@ -53,8 +54,8 @@ def test_scrapes_go_on_in_a_flood(
     with capsys.disabled():
         print(  # noqa: T201 - the figures are the point
             f"\n{dict(flood.statuses)}, {rate:.0f} a second; memory {memory:.0f} MB {grown:+.1f}; "
-            f"a scrape idle p50 {median(idle):.1f} ms, p99 {idle[len(idle) * 99 // 100]:.1f} ms, "
-            f"in the flood p50 {median(busy):.1f} ms, p99 {busy[len(busy) * 99 // 100]:.1f} ms",
+            f"a scrape idle p50 {median(idle):.1f} ms, p99 {percentile(idle, 99):.1f} ms, "
+            f"in the flood p50 {median(busy):.1f} ms, p99 {percentile(busy, 99):.1f} ms",
             end="",
         )
     assert median(busy) <= median(idle) + ROUNDS * 1e3 * CONNECTIONS / rate

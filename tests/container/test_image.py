@@ -109,9 +109,10 @@ def test_it_adds_the_exporter_and_a_folder_for_the_data(
 
 def test_nothing_of_it_can_be_written_but_the_data(storage: Engine, built: str) -> None:
     """By the user it runs as. The temporary folders are those of every Debian."""
-    open_to_it = {one.path for one in files(storage, built) if one.writable_by(USER)}
+    held = files(storage, built)
+    open_to_it = {one.path for one in held if one.writable_by(USER)}
     assert open_to_it == {"/data", "/tmp", "/var/tmp"}  # noqa: S108 - of the image
-    raising = [one.path for one in files(storage, built) if one.mode & 0o6000]
+    raising = [one.path for one in held if one.mode & 0o6000]
     assert [path for path in raising if path.startswith(("/opt", "/data"))] == []
 
 
