@@ -19,10 +19,10 @@ from exporter.gitlab.linked import link_query
 log = logging.getLogger(__name__)
 
 DETECT_AGAIN = 600.0
-"""Seconds until GraphQL is tried again after it could not be reached."""
+"""Seconds until GraphQL is tried again after it could not be reached, or first lacked something."""
 
 DETECT_ANEW = 24 * 3600.0
-"""Seconds until GraphQL is looked at again that lacks something: GitLab may be newer by then."""
+"""Seconds until GraphQL is looked at again that twice lacked the same: GitLab may be newer then."""
 
 DETECT = """{
   deployment: __type(name: "Deployment") { fields { name } }
@@ -64,6 +64,9 @@ class Capabilities:
         self._clock = clock
         self._lock = Lock()
         self._known: Abilities | None = None
+        self._told: Abilities | None = None
+        """What it could do when it last told."""
+        self._confirmed = False
         self._detect_at = 0.0
 
     def now(self) -> Abilities:
@@ -75,28 +78,35 @@ class Capabilities:
             return self._known or Abilities()
 
     def _detect(self) -> None:
-        wait = DETECT_ANEW
+        self._known, self._confirmed = self._ask(), False
+        if self._known is not None:
+            # One answer may be wrong, and a day is long to go without.
+            self._confirmed = self._known == self._told
+            self._told = self._known
+        wait = DETECT_ANEW if self._confirmed else DETECT_AGAIN
+        self._detect_at = self._clock.monotonic() + wait
+
+    def _ask(self) -> Abilities | None:
         try:
-            self._known = detect(self._client)
+            return detect(self._client)
         except (TransientError, UnauthorizedError) as error:
             # Finishes read from jobs meanwhile are made exact once it answers.
-            self._known, wait = None, DETECT_AGAIN
             log.warning("GraphQL cannot be reached, finishes are estimated: %s", error)
+            return None
         except RefusedError as error:
-            self._known = Abilities()
             log.info("this GitLab answers no GraphQL, finishes are estimated: %s", error)
-        self._detect_at = self._clock.monotonic() + wait
+            return Abilities()
 
     @property
     def without_finishes(self) -> bool:
-        """Whether it is known that GraphQL tells no finishes."""
+        """Whether it is known that GraphQL tells no finishes; told once, it is not."""
         with self._lock:
-            return self._known is not None and not self._known.finishes
+            return self._confirmed and self._known is not None and not self._known.finishes
 
     def lost(self, error: Exception) -> None:
         """Do without GraphQL for a while; finishes read meanwhile are made exact later."""
         with self._lock:
-            self._known = None
+            self._known, self._confirmed = None, False
             self._detect_at = self._clock.monotonic() + DETECT_AGAIN
         log.warning("GraphQL fails, finishes are estimated: %s", error)
 

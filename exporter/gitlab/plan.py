@@ -29,7 +29,7 @@ https://docs.gitlab.com/ee/api/deployments.html
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from exporter.clock import Clock
@@ -94,6 +94,7 @@ class GitLabSource:
         self._capabilities = Capabilities(client, clock)
         self._multiplex = Multiplex(client)
         self._lists = DeploymentLists(client)
+        self._missed: set[int] = set()
         self.repositories = Repositories(client)
 
     def now(self) -> Instant:
@@ -168,7 +169,7 @@ class GitLabSource:
                 complete=state.complete
                 if state.cursor is not None
                 else listing.whole and len(recent) == len(new),
-                corrected=[_corrected(one, exact) for one in inexact] if exact is not None else (),
+                corrected=() if exact is None else list(self._corrected(inexact, exact)),
             ),
             path,
         )
@@ -277,8 +278,10 @@ class GitLabSource:
 
         The finishes are None if GraphQL, which answered before, does not any more.
         """
-        if not deployments or not self._capabilities.now().finishes:
+        if not deployments:
             return project.path, self._environments(project.id), {}
+        if not self._capabilities.now().finishes:  # another thread may have found it lost just now
+            return project.path, self._environments(project.id), None
         wanted: dict[str, dict[int, Instant]] = defaultdict(dict)
         for one in deployments:
             # It did not finish before it was created; a guess may lie long after its finish.
@@ -393,6 +396,23 @@ class GitLabSource:
         guesses = guessed()
         return guesses if guesses and self._capabilities.now().finishes else ()
 
+    def _corrected(
+        self, inexact: Collection[SeenDeployment], exact: dict[int, Instant]
+    ) -> Iterator[SeenDeployment]:
+        """Give what became exact, and as unconfirmed what GitLab did not tell of at two polls.
+
+        One answer may be wrong; what is unconfirmed is never asked for again.
+        """
+        for one in inexact:
+            if one.id in exact:
+                self._missed.discard(one.id)
+                yield _with_exact(one, exact)
+            elif one.id in self._missed:
+                self._missed.discard(one.id)
+                yield replace(one, finish_source="unconfirmed")
+            else:
+                self._missed.add(one.id)
+
 
 def _seen(row: DeploymentAnswer) -> SeenDeployment:
     finished_at, source = row.finish()
@@ -416,9 +436,3 @@ def _with_exact(one: SeenDeployment, exact: dict[int, Instant]) -> SeenDeploymen
     if one.id not in exact:
         return one
     return replace(one, finished_at=exact[one.id], finish_source="deployment")
-
-
-def _corrected(one: SeenDeployment, exact: dict[int, Instant]) -> SeenDeployment:
-    if one.id not in exact:
-        return replace(one, finish_source="unconfirmed")
-    return _with_exact(one, exact)

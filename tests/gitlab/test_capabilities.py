@@ -97,10 +97,25 @@ def test_a_newer_gitlab_is_noticed_within_a_day(
     world.features.graphql = False
     capabilities = Capabilities(client, clock)
     assert capabilities.now() == Abilities()
+    clock.advance(seconds=DETECT_AGAIN)
+    assert capabilities.now() == Abilities()
     assert capabilities.without_finishes
     world.features.graphql = True
     clock.advance(hours=23)
     assert capabilities.without_finishes
     assert not capabilities.now().whole
     clock.advance(hours=1)
+    assert capabilities.now().whole
+
+
+@pytest.mark.parametrize("field", ["data", "name", "environment", "project"])
+def test_one_answer_is_not_believed_for_a_day(
+    gitlab: SimulatedGitLab, client: Client, clock: LockstepClock, field: str
+) -> None:
+    fault = gitlab.faults.add(Fault("null_fields", match="graphql", times=1, fields=(field,)))
+    capabilities = Capabilities(client, clock)
+    assert not capabilities.now().whole
+    assert fault.met
+    assert not capabilities.without_finishes
+    clock.advance(seconds=DETECT_AGAIN)
     assert capabilities.now().whole

@@ -6,7 +6,7 @@ import pytest
 
 from exporter.dora.facts import Environment, MergeRequest, Project
 from exporter.gitlab import Client, GitLabSource
-from exporter.gitlab.capabilities import DETECT_AGAIN
+from exporter.gitlab.capabilities import DETECT_AGAIN, Abilities, Capabilities
 from exporter.instant import Instant, from_datetime
 from exporter.simulator import Fault, SimulatedGitLab, World
 from exporter.simulator.world import Environment as Place
@@ -197,8 +197,54 @@ def test_guess_is_kept_for_good_where_gitlab_forgot_the_deployment(
     gitlab.world.delete_environment(production)
     clock.advance(seconds=DETECT_AGAIN)
     reader.read()
+    assert reader.sources() == {"job"}
+    reader.read()
     assert reader.finishes() == guessed
     assert reader.sources() == {"unconfirmed"}
+
+
+@pytest.mark.parametrize("field", ["project", "environment"])
+def test_one_answer_that_tells_nothing_of_a_deployment_is_not_believed(
+    gitlab: SimulatedGitLab, reader: Reader, production: Place, clock: LockstepClock, field: str
+) -> None:
+    deploy(gitlab.world, production, 3, every=HOUR)
+    gitlab.faults.add(Fault("status", match="graphql", status=503))
+    reader.read()
+    gitlab.faults.clear()
+    clock.advance(seconds=DETECT_AGAIN)
+    assert reader.source.has_overviews()  # so that the next answer is not about what GraphQL can do
+    fault = gitlab.faults.add(Fault("null_fields", match="graphql", fields=(field,)))
+    reader.read()
+    assert fault.met
+    assert reader.sources() == {"job"}
+    gitlab.faults.clear()
+    reader.read()
+    assert reader.finishes() == true_finishes(gitlab.world)
+    assert reader.sources() == {"deployment"}
+
+
+def test_guesses_stand_where_another_thread_finds_graphql_lost_meanwhile(
+    gitlab: SimulatedGitLab,
+    reader: Reader,
+    production: Place,
+    clock: LockstepClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    deploy(gitlab.world, production, 3, every=HOUR)
+    gitlab.faults.add(Fault("status", match="graphql", status=503))
+    reader.read()
+    gitlab.faults.clear()
+    clock.advance(seconds=DETECT_AGAIN)
+    able = iter([Abilities(finishes=True), Abilities()] * 2)
+    with monkeypatch.context() as patch:
+        patch.setattr(Capabilities, "now", lambda _: next(able))
+        for _ in range(2):
+            reader.read()
+            assert reader.sources() == {"job"}
+    assert list(able) == []
+    reader.read()
+    assert reader.finishes() == true_finishes(gitlab.world)
+    assert reader.sources() == {"deployment"}
 
 
 def test_environments_come_by_rest_where_their_query_fails(
