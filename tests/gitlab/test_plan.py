@@ -203,15 +203,20 @@ def test_guess_is_kept_for_good_where_gitlab_forgot_the_deployment(
     assert reader.sources() == {"unconfirmed"}
 
 
+def guess(gitlab: SimulatedGitLab, reader: Reader, clock: LockstepClock) -> None:
+    """Read while GraphQL is away, and let it come back."""
+    gitlab.faults.add(Fault("status", match="graphql", status=503))
+    reader.read()
+    gitlab.faults.clear()
+    clock.advance(seconds=DETECT_AGAIN)
+
+
 @pytest.mark.parametrize("field", ["project", "environment"])
 def test_one_answer_that_tells_nothing_of_a_deployment_is_not_believed(
     gitlab: SimulatedGitLab, reader: Reader, production: Place, clock: LockstepClock, field: str
 ) -> None:
     deploy(gitlab.world, production, 3, every=HOUR)
-    gitlab.faults.add(Fault("status", match="graphql", status=503))
-    reader.read()
-    gitlab.faults.clear()
-    clock.advance(seconds=DETECT_AGAIN)
+    guess(gitlab, reader, clock)
     assert reader.source.has_overviews()  # so that the next answer is not about what GraphQL can do
     fault = gitlab.faults.add(Fault("null_fields", match="graphql", fields=(field,)))
     reader.read()
@@ -231,10 +236,7 @@ def test_guesses_stand_where_another_thread_finds_graphql_lost_meanwhile(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     deploy(gitlab.world, production, 3, every=HOUR)
-    gitlab.faults.add(Fault("status", match="graphql", status=503))
-    reader.read()
-    gitlab.faults.clear()
-    clock.advance(seconds=DETECT_AGAIN)
+    guess(gitlab, reader, clock)
     able = iter([Abilities(finishes=True), Abilities()] * 2)
     with monkeypatch.context() as patch:
         patch.setattr(Capabilities, "now", lambda _: next(able))
