@@ -78,11 +78,10 @@ class Capabilities:
             return self._known or Abilities()
 
     def _detect(self) -> None:
-        self._known, self._confirmed = self._ask(), False
-        if self._known is not None:
-            # One answer may be wrong, and a day is long to go without.
-            self._confirmed = self._known == self._told
-            self._told = self._known
+        self._known = self._ask()
+        # One answer may be wrong, and a day is long to go without.
+        self._confirmed = self._known is not None and self._known == self._told
+        self._told = self._known or self._told
         wait = DETECT_ANEW if self._confirmed else DETECT_AGAIN
         self._detect_at = self._clock.monotonic() + wait
 
@@ -106,7 +105,7 @@ class Capabilities:
     def lost(self, error: Exception) -> None:
         """Do without GraphQL for a while; finishes read meanwhile are made exact later."""
         with self._lock:
-            self._known, self._confirmed = None, False
+            self._known = None
             self._detect_at = self._clock.monotonic() + DETECT_AGAIN
         log.warning("GraphQL fails, finishes are estimated: %s", error)
 

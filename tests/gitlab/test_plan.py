@@ -186,29 +186,26 @@ def test_guesses_are_made_exact_once_graphql_can_be_reached(
     assert reader.sources() == {"deployment"}
 
 
-def test_guess_is_kept_for_good_where_gitlab_forgot_the_deployment(
-    gitlab: SimulatedGitLab, reader: Reader, production: Place, clock: LockstepClock
-) -> None:
-    deploy(gitlab.world, production, 3, every=HOUR)
-    gitlab.faults.add(Fault("status", match="graphql", status=503))
-    reader.read()
-    guessed = reader.finishes()
-    gitlab.faults.clear()
-    gitlab.world.delete_environment(production)
-    clock.advance(seconds=DETECT_AGAIN)
-    reader.read()
-    assert reader.sources() == {"job"}
-    reader.read()
-    assert reader.finishes() == guessed
-    assert reader.sources() == {"unconfirmed"}
-
-
 def guess(gitlab: SimulatedGitLab, reader: Reader, clock: LockstepClock) -> None:
     """Read while GraphQL is away, and let it come back."""
     gitlab.faults.add(Fault("status", match="graphql", status=503))
     reader.read()
     gitlab.faults.clear()
     clock.advance(seconds=DETECT_AGAIN)
+
+
+def test_guess_is_kept_for_good_where_gitlab_forgot_the_deployment(
+    gitlab: SimulatedGitLab, reader: Reader, production: Place, clock: LockstepClock
+) -> None:
+    deploy(gitlab.world, production, 3, every=HOUR)
+    guess(gitlab, reader, clock)
+    guessed = reader.finishes()
+    gitlab.world.delete_environment(production)
+    reader.read()
+    assert reader.sources() == {"job"}
+    reader.read()
+    assert reader.finishes() == guessed
+    assert reader.sources() == {"unconfirmed"}
 
 
 @pytest.mark.parametrize("field", ["project", "environment"])
