@@ -1,6 +1,8 @@
-"""How many tests run side by side."""
+"""How many tests run side by side, and which first."""
 
 import os
+
+import pytest
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -10,3 +12,15 @@ def pytest_xdist_auto_num_workers() -> int:
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return ((cores or 1) * 3 + 1) // 2
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the long tests that may take longest, so that no worker is left with one."""
+    items.sort(key=_seconds_allowed, reverse=True)
+
+
+def _seconds_allowed(item: pytest.Item) -> float:
+    timeout = item.get_closest_marker("timeout")
+    if timeout is None or item.get_closest_marker("long") is None:
+        return 0
+    return float(timeout.args[0])
