@@ -1,8 +1,15 @@
-"""How many tests run side by side, and which first."""
+"""How many tests run side by side, and which first; what each of them leaves as it was."""
 
+import logging
 import os
+from collections.abc import Iterator
 
 import pytest
+
+from exporter.logs import LineHandler
+
+_CONFIGURED = ("", "alembic", "apscheduler", "urllib3", "uvicorn")
+"""Loggers whose level the command sets; the first is the root."""
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -24,3 +31,15 @@ def _seconds_allowed(item: pytest.Item) -> float:
     if timeout is None or item.get_closest_marker("long") is None:
         return 0
     return float(timeout.args[0])
+
+
+@pytest.fixture(autouse=True)
+def _restored_logging() -> Iterator[None]:
+    """Take back what a command did to logging: the next test may count lines."""
+    levels = {one: one.level for one in map(logging.getLogger, _CONFIGURED)}
+    yield
+    root = logging.getLogger()
+    for handler in [one for one in root.handlers if isinstance(one, LineHandler)]:
+        root.removeHandler(handler)
+    for one, level in levels.items():
+        one.setLevel(level)

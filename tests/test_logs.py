@@ -3,7 +3,6 @@ import json
 import logging
 import sys
 import threading
-from collections.abc import Iterator
 
 import pytest
 
@@ -21,18 +20,6 @@ from exporter.logs import (
 SECRET = "Zq7SecretOfTheTests"
 # 2021-03-01 00:00:00.250 UTC
 MOMENT = 1614556800.25
-
-
-@pytest.fixture(autouse=True)
-def _restored_logging() -> Iterator[None]:
-    root = logging.getLogger()
-    quiet = [logging.getLogger(name) for name in ("alembic", "apscheduler", "urllib3")]
-    levels = [(each, each.level) for each in (root, *quiet)]
-    yield
-    for handler in [each for each in root.handlers if isinstance(each, LineHandler)]:
-        root.removeHandler(handler)
-    for each, level in levels:
-        each.setLevel(level)
 
 
 def record(message: str, *args: object, **attributes: object) -> logging.LogRecord:

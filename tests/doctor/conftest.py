@@ -1,6 +1,5 @@
 """A healthy set-up for each test, and nothing of this machine's own."""
 
-import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -44,15 +43,11 @@ def setup(
 ) -> Iterator[Setup]:
     """A set-up in which nothing is wrong, in the folder that it works in."""
     monkeypatch.chdir(tmp_path)
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
     with ExitStack() as stack:
         yield (made := Setup.healthy(tmp_path, stack, environ))
     if made.gitlab is not None and made.gitlab._server is not None:
         made.gitlab._server.should_exit = True
         ending.append(made.gitlab)
-    root.handlers[:] = handlers
-    root.setLevel(level)
 
 
 @pytest.fixture
