@@ -106,7 +106,7 @@ def test_whatever_fails_is_told(
 def test_a_gitlab_that_fails_again_and_again_is_left_alone(
     setup: Setup, gitlab: SimulatedGitLab, match: str
 ) -> None:
-    names = [f"group/shop-{n}" for n in range(6)]
+    names = [f"elsewhere/shop-{n}" for n in range(6)]
     for name in names:
         if setup.world.find_project(name) is None:
             setup.deploy_to(setup.world.add_project(name), "production")
