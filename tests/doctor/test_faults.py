@@ -13,7 +13,7 @@ from exporter.doctor import Examination, Kind, Report
 from exporter.simulator import SimulatedGitLab
 from exporter.simulator.faults import Fault, FaultKind
 from tests.clock import FakeClock
-from tests.doctor.setup import TOKEN, Setup
+from tests.doctor.setup import REPORTER, TOKEN, Setup
 
 # What of each question must not be missing.
 QUESTIONS = {
@@ -106,7 +106,9 @@ def test_whatever_fails_is_told(
 def test_a_gitlab_that_fails_again_and_again_is_left_alone(
     setup: Setup, gitlab: SimulatedGitLab, match: str
 ) -> None:
-    names = [f"elsewhere/shop-{n}" for n in range(6)]
+    # Not in the group that all other tests examine.
+    setup.world.add_member(setup.world.add_group("shops"), setup.user, REPORTER)
+    names = [f"shops/shop-{n}" for n in range(6)]
     for name in names:
         if setup.world.find_project(name) is None:
             setup.deploy_to(setup.world.add_project(name), "production")
