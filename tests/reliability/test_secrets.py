@@ -92,7 +92,8 @@ def write_files(folder: Path, gitlab_url: str, store_url: str, **more: Mapping[s
     config = {
         "gitlab": {"url": gitlab_url, "token_file": "token", "max_requests_per_second": 1000},
         "groups": ["acme"],
-        "poll": {"interval": "1s", "freshness": "1s"},
+        # Every poll asks: an event that comes before the scope is known has nothing asked.
+        "poll": {"interval": "1s", "freshness": "1s", "reconcile_interval": "1s"},
         "store": {"url": store_url},
         "webhook": {"secret": SECRETS["webhook"], "spacing": "1s"},
         "api": {"auth": "gitlab"},
