@@ -6,10 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from exporter.logs import LineHandler
-
-_CONFIGURED = ("", "alembic", "apscheduler", "urllib3", "uvicorn")
-"""Loggers whose level the command sets; the first is the root."""
+from exporter.logs import _QUIET, LineHandler
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -36,9 +33,9 @@ def _seconds_allowed(item: pytest.Item) -> float:
 @pytest.fixture(autouse=True)
 def _restored_logging() -> Iterator[None]:
     """Take back what a command did to logging: the next test may count lines."""
-    levels = {one: one.level for one in map(logging.getLogger, _CONFIGURED)}
-    yield
     root = logging.getLogger()
+    levels = {one: one.level for one in (root, *map(logging.getLogger, _QUIET))}
+    yield
     for handler in [one for one in root.handlers if isinstance(one, LineHandler)]:
         root.removeHandler(handler)
     for one, level in levels.items():

@@ -209,12 +209,6 @@ def _scraped(url: str, seconds: float, encodings: Sequence[str]) -> dict[str, di
         return {encoding: report.result() for encoding, report in running.items()}
 
 
-def _compressed(url: str) -> bytes:
-    answer = requests.get(url, headers={"accept-encoding": "gzip"}, stream=True, timeout=60)
-    body: bytes = answer.raw.read()
-    return body
-
-
 def test_scrapes_are_quick_while_polls_run(tmp_path: Path, show: Show) -> None:
     """Against the same scrapes between polls, and against as many bytes that are always the same.
 
@@ -250,7 +244,7 @@ def test_scrapes_are_quick_while_polls_run(tmp_path: Path, show: Show) -> None:
                     feeder.join()
                     polls = sum("poll finished" in line for line in exporter.errors)
                 else:
-                    body = _compressed(f"{url}/metrics")
+                    body = requests.get(f"{url}/metrics", stream=True, timeout=60).raw.read()
     with served(Starlette(routes=[Route("/", lambda _: Response(body))])) as port:
         constant = _scraped(f"http://127.0.0.1:{port}/", SECONDS["constant"], ["gzip"])["gzip"]
     samples = [line for line in gzip.decompress(body).splitlines() if not line.startswith(b"#")]

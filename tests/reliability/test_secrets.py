@@ -93,7 +93,7 @@ def write_files(folder: Path, gitlab_url: str, store_url: str, **more: Mapping[s
         "gitlab": {"url": gitlab_url, "token_file": "token", "max_requests_per_second": 1000},
         "groups": ["acme"],
         # Every poll asks: an event that comes before the scope is known has nothing asked.
-        "poll": {"interval": "1s", "freshness": "1s", "reconcile_interval": "1s"},
+        "poll": {"interval": "1s", "reconcile_interval": "1s"},
         "store": {"url": store_url},
         "webhook": {"secret": SECRETS["webhook"], "spacing": "1s"},
         "api": {"auth": "gitlab"},
